@@ -1,0 +1,48 @@
+"""Settings: one frozen object per program, from TURNSTILE_* in the environment, read by the __main__ modules only."""
+
+import os
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _data_dir() -> Path:
+    """$XDG_DATA_HOME/turnstile, as the XDG base directory specification says."""
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "turnstile"
+
+
+def _cache_dir() -> Path:
+    """$XDG_CACHE_HOME/turnstile: what can be fetched again (jars, the JVM's AOT cache)."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "turnstile"
+
+
+class Shared(BaseSettings):
+    """What every program reads."""
+
+    model_config = SettingsConfigDict(env_prefix="TURNSTILE_", frozen=True, extra="ignore")
+
+    broker: str = Field("embedded://", description="embedded:// or kafka://host:port,host:port")
+    data_dir: Path = Field(default_factory=_data_dir, description="Broker data, keys and the run file")
+    cache_dir: Path = Field(default_factory=_cache_dir, description="Jars; shared by all runs of this user")
+    partitions: int = Field(8, ge=1, le=1024, description="P of every topic, when `topics apply` creates them")
+    log_level: str = Field("info", description="debug, info, warning or error")
+    log_format: str = Field("auto", description="json, console, or auto: console on a terminal")
+
+
+class WorkerSettings(Shared):
+    """`python -m agents inventory`."""
+
+    worker: str = Field("", description="Name of this worker; default: derived from the process id")
+    takeover_ms: int = Field(500, ge=50, description="T of W9: silence before a waiting partition is taken over")
+    metrics_port: int = Field(0, description="Prometheus on 127.0.0.1; 0 = a free port, -1 = none")
+
+
+class GatewaySettings(Shared):
+    """`python -m gateway`."""
+
+    gateway: str = Field("", description="Name of this gateway; default: derived from the process id")
+    host: str = Field("127.0.0.1", description="Address to listen on")
+    port: int = Field(8080, description="Port to listen on; 0 = a free one")
+    batch_pace_ms: int = Field(5, ge=0, description="At most one batch a partition in this time")
+    queue_max: int = Field(20_000, ge=1, description="Commands waiting per partition before 503")
