@@ -6,7 +6,7 @@ import msgspec
 
 from domain.stock import CHANGES, COMMANDS, Change, Command, Repeat, Totals
 from streams.protocol import Pin, Tick, Yield
-from streams.records import BatchCodec, UndecodableError
+from streams.records import EMPTY_DETAILS, BatchCodec, UndecodableError
 from streams.runs import Run, RunCodec
 
 StockCommand = Command | Tick | Yield | Pin
@@ -60,7 +60,9 @@ NOTHING = StockDetails([], [], [])
 
 
 def encode_details(repeats: list[Repeat], changes: list[Change], totals: list[Totals]) -> msgspec.Raw:
-    """For `Decided.details`."""
+    """For `Decided.details`; EMPTY_DETAILS when nothing changed, so that an idle tick has no facts."""
+    if not (repeats or changes or totals):
+        return EMPTY_DETAILS
     return msgspec.Raw(_encode((repeats, _CHANGES.pack(changes), totals)))
 
 
