@@ -1,6 +1,7 @@
 """Settings: one frozen object per program, from TURNSTILE_* in the environment, read by the __main__ modules only."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import Field
@@ -46,3 +47,9 @@ class GatewaySettings(Shared):
     port: int = Field(8080, description="Port to listen on; 0 = a free one")
     batch_pace_ms: int = Field(5, ge=0, description="At most one batch a partition in this time")
     queue_max: int = Field(20_000, ge=1, description="Commands waiting per partition before 503")
+
+
+def environment_with(values: Mapping[str, object]) -> dict[str, str]:
+    """The environment of a child: ours, and these settings as TURNSTILE_* (`{"port": 8081}`)."""
+    prefix = Shared.model_config["env_prefix"]
+    return {**os.environ, **{f"{prefix}{name.upper()}": str(value) for name, value in values.items()}}
