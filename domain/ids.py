@@ -62,7 +62,7 @@ class Receipt(NamedTuple):
 
     partition: int
     offset: int
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index
 
     def __str__(self) -> str:
         return f"{self.partition}:{self.offset}:{self.index}"

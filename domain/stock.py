@@ -123,7 +123,7 @@ Command = Reserve | ReserveAll | Commit | Release | Extend | Return | Adjust | S
 class Granted(NamedTuple):
     """none -> HELD. The receipt is (partition, src of the record, index)."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index
     hold: bytes
     sku: str
     customer: bytes
@@ -138,7 +138,7 @@ class Granted(NamedTuple):
 class Refused(NamedTuple):
     """A refusal that is remembered for its key (too-late, unknown-sku and busy are not, and leave no change)."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index
     hold: bytes
     outcome: int
     fingerprint: bytes
@@ -147,14 +147,14 @@ class Refused(NamedTuple):
 class Sold(NamedTuple):
     """HELD or EXPIRED -> SOLD."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index
     hold: bytes
 
 
 class Released(NamedTuple):
     """Any state, or none (then a tombstone), -> RELEASED."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index
     hold: bytes
     customer: bytes
 
@@ -168,7 +168,7 @@ class Expired(NamedTuple):
 class Extended(NamedTuple):
     """HELD, a later deadline."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index
     hold: bytes
     deadline_ms: int
 
@@ -176,7 +176,7 @@ class Extended(NamedTuple):
 class Returned(NamedTuple):
     """SOLD, fewer units; RETURNED when none is left."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index
     hold: bytes
     reference: int
     quantity: int
@@ -186,7 +186,7 @@ class Returned(NamedTuple):
 class Adjusted(NamedTuple):
     """Units received or taken away."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index
     sku: str
     delta: int
     reference: str
@@ -195,7 +195,7 @@ class Adjusted(NamedTuple):
 class PolicySet(NamedTuple):
     """The pool's policy, whole; `version` is the new one (1 = the pool was created, not yet open)."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index
     sku: str
     version: int
     price: int
@@ -208,7 +208,7 @@ class PolicySet(NamedTuple):
 class Opened(NamedTuple):
     """Selling; `version` is the new policy version."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index
     sku: str
     version: int
 
@@ -216,7 +216,7 @@ class Opened(NamedTuple):
 class Closed(NamedTuple):
     """Not selling any more; `version` is the new policy version."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index
     sku: str
     version: int
 
@@ -224,7 +224,7 @@ class Closed(NamedTuple):
 class RulesSet(NamedTuple):
     """Rules version in force from the next record on."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index
     version: int
 
 
@@ -249,7 +249,7 @@ Change = (
 class Repeat(NamedTuple):
     """A key that was decided before: its first receipt and, for a grant, the grant (sku "" for a refusal)."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index
     hold: bytes
     offset: int
     position: int

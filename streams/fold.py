@@ -13,7 +13,7 @@ S = TypeVar("S")
 class Fault(NamedTuple):
     """A bug met while deciding one command (W10): the command gets FAULT, the record goes on."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index
     error: str
 
 

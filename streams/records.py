@@ -215,11 +215,11 @@ def decode_ledger(value: bytes) -> LedgerRecord:
     if len(value) < _LEDGER.size:
         message = f"{len(value)} bytes are no ledger record"
         raise UndecodableError(message)
-    kind, version, *header = _LEDGER.unpack_from(value)
+    kind, version, epoch, nonce, published, chain = _LEDGER.unpack_from(value)
     if version != FORMAT or kind not in {GENESIS, CLAIM, DECIDED, RULING}:
         message = f"ledger record of kind {kind}, format {version}"
         raise UndecodableError(message)
-    return LedgerRecord(kind, *header, value[_LEDGER.size :])
+    return LedgerRecord(kind, epoch, nonce, published, chain, value[_LEDGER.size :])
 
 
 def decode_claim(body: bytes) -> Claim:

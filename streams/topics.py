@@ -1,4 +1,4 @@
-"""The catalogue of topics. P is equal for all and constant for the life of a log; records go to a partition by number."""
+"""The catalogue of topics. P is equal for all, constant for the life of a log; records go to a partition by number."""
 
 from typing import NamedTuple
 
@@ -29,4 +29,4 @@ CATALOGUE = (STOCK_COMMANDS, STOCK_LEDGER, STOCK_EVENTS, STOCK_POOLS, PLAN, DEAD
 
 def partition_of(sku: str, partitions: int) -> int:
     """The partition of a pool: murmur2 of its UTF-8, as Kafka's default partitioner; always sent explicitly."""
-    return (murmur2(sku.encode()) & 0x7FFFFFFF) % partitions
+    return (int(murmur2(sku.encode())) & 0x7FFFFFFF) % partitions
