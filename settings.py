@@ -24,6 +24,11 @@ class Shared(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TURNSTILE_", frozen=True, extra="ignore")
 
     broker: str = Field("embedded://", description="embedded:// or kafka://host:port,host:port")
+    namespace: str = Field(
+        "",
+        pattern=r"^([a-z0-9][a-z0-9_-]{0,63})?$",
+        description="Prefix of all topics and groups, so that several turnstiles may share a cluster",
+    )
     data_dir: Path = Field(default_factory=_data_dir, description="Broker data, keys and the run file")
     cache_dir: Path = Field(default_factory=_cache_dir, description="Jars; shared by all runs of this user")
     partitions: int = Field(8, ge=1, le=1024, description="P of every topic, when `topics apply` creates them")

@@ -1,11 +1,14 @@
 """The catalogue of topics. P is equal for all, constant for the life of a log; records go to a partition by number."""
 
+import re
 from typing import NamedTuple
 
 from aiokafka.partitioner import murmur2
 
 DAY_MS = 86_400_000
 RECORD_BYTES_MAX = 4 * 1024 * 1024
+NAMESPACE = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+"""What a namespace may look like; Kafka allows 249 characters of [A-Za-z0-9._-] for the whole topic name."""
 
 
 class Topic(NamedTuple):
@@ -17,14 +20,50 @@ class Topic(NamedTuple):
     timestamp_type: str = "LogAppendTime"
 
 
-STOCK_COMMANDS = Topic("stock.commands", 14 * DAY_MS)
-STOCK_LEDGER = Topic("stock.ledger", -1)
-STOCK_EVENTS = Topic("stock.events", 7 * DAY_MS)
-STOCK_POOLS = Topic("stock.pools", -1, cleanup="compact")
-PLAN = Topic("plan", DAY_MS)
-DEAD_LETTERS = Topic("dead.letters", 14 * DAY_MS)
+class Topics(NamedTuple):
+    """The catalogue, its names in one namespace. Programs get theirs from `named(settings.namespace)`."""
 
-CATALOGUE = (STOCK_COMMANDS, STOCK_LEDGER, STOCK_EVENTS, STOCK_POOLS, PLAN, DEAD_LETTERS)
+    stock_commands: Topic
+    stock_ledger: Topic
+    stock_events: Topic
+    stock_pools: Topic
+    plan: Topic
+    dead_letters: Topic
+
+
+CATALOGUE = Topics(
+    stock_commands=Topic("stock.commands", 14 * DAY_MS),
+    stock_ledger=Topic("stock.ledger", -1),
+    stock_events=Topic("stock.events", 7 * DAY_MS),
+    stock_pools=Topic("stock.pools", -1, cleanup="compact"),
+    plan=Topic("plan", DAY_MS),
+    dead_letters=Topic("dead.letters", 14 * DAY_MS),
+)
+
+
+def named(namespace: str) -> Topics:
+    """The catalogue of one of several turnstiles on one cluster; "" is the plain one.
+
+    ValueError for a namespace with other characters than a topic's name may have (a dot separates it).
+    """
+    if not namespace:
+        return CATALOGUE
+    _check(namespace)
+    return Topics(*(topic._replace(name=f"{namespace}.{topic.name}") for topic in CATALOGUE))
+
+
+def group_id(namespace: str, role: str) -> str:
+    """The consumer group of a role's workers: `turnstile.inventory`, behind the namespace if there is one."""
+    if not namespace:
+        return f"turnstile.{role}"
+    _check(namespace)
+    return f"{namespace}.turnstile.{role}"
+
+
+def _check(namespace: str) -> None:
+    if not NAMESPACE.fullmatch(namespace):
+        message = f"namespace {namespace!r}: 1 to 64 of a-z, 0-9, _ and -, not starting with _ or -"
+        raise ValueError(message)
 
 
 def partition_of(sku: str, partitions: int) -> int:
