@@ -109,7 +109,7 @@ class Supervisor:
         return self._child(name).log
 
     async def start(self, program: Program) -> None:
-        """Start a child and keep it running until `stop`. ValueError for a name that is taken; OSError if exec fails."""
+        """Start a child and keep it running until `stop`. ValueError: the name is taken; OSError: it cannot run."""
         if program.name in self._children:
             message = f"a child named {program.name} is already there"
             raise ValueError(message)
@@ -199,7 +199,9 @@ class Supervisor:
     async def _exited(self, child: _Child, stopping: asyncio.Task[bool]) -> bool:
         """Wait until the child ends by itself (True) or is to be ended and has ended (False)."""
         process = child.process
-        assert process is not None
+        if process is None:
+            message = f"{child.program.name} was never started"
+            raise RuntimeError(message)
         ended = asyncio.create_task(process.wait())
         await asyncio.wait([ended, stopping], return_when=asyncio.FIRST_COMPLETED)
         if ended.done():
@@ -234,4 +236,3 @@ def _cut(log: Path) -> None:
     """Copy and truncate: the child holds the file open for appending. Lines in between the two are lost."""
     shutil.copyfile(log, log.with_suffix(".log.1"))
     os.truncate(log, 0)
-

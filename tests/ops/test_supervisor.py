@@ -8,6 +8,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -79,7 +80,7 @@ async def test_a_child_that_keeps_exiting_is_started_ever_more_slowly(tmp_path: 
     await until(lambda: supervisor.exits("bad") >= 3, "three exits")
     await supervisor.stop_all()
     starts = [event.at_s for event in recorder.events if event.what == "started"]
-    gaps = [later - earlier for earlier, later in zip(starts, starts[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(starts)]
     assert gaps[0] >= backoff_s(1) * 0.9
     assert gaps[1] >= backoff_s(2) * 0.9
     assert {event.detail for event in recorder.events if event.what == "exited"} == {"exit 70"}
@@ -195,7 +196,7 @@ PARENT = """
 """
 
 
-async def test_no_orphan_outlives_a_supervisor_killed_with_9(tmp_path: Path) -> None:
+def test_no_orphan_outlives_a_supervisor_killed_with_9(tmp_path: Path) -> None:
     parent = subprocess.Popen([sys.executable, "-c", textwrap.dedent(PARENT), str(tmp_path)], stdout=subprocess.PIPE)
     assert parent.stdout is not None
     pids = [int(parent.stdout.readline().split()[1]) for _ in range(3)]
@@ -203,4 +204,4 @@ async def test_no_orphan_outlives_a_supervisor_killed_with_9(tmp_path: Path) -> 
     parent.send_signal(signal.SIGKILL)
     parent.wait()
     parent.stdout.close()
-    await until(lambda: not any(alive(pid) for pid in pids), "all children are gone")
+    asyncio.run(until(lambda: not any(alive(pid) for pid in pids), "all children are gone"))
