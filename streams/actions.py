@@ -1,0 +1,70 @@
+"""The catalogue of what the programs log: a stable name for machines, a level, and a sentence for people.
+
+A call names the action and gives the fields of its sentence (and more, if useful); tests/streams/test_logs.py reads
+every call in the source and checks that. Names are for ever: alerts match them. Add a row where it belongs.
+"""
+
+from enum import Enum
+from logging import CRITICAL, DEBUG, ERROR, INFO, WARNING
+
+
+class Action(Enum):
+    # Any program.
+    STARTED = ("program.started", INFO, "{program} started")
+    READY = ("program.ready", INFO, "{program} is ready")
+    STOPPING = ("program.stopping", INFO, "{program} is stopping: {reason}")
+    STOPPED = ("program.stopped", INFO, "{program} stopped")
+    FAILED = ("program.failed", CRITICAL, "{program} cannot go on: {reason}")
+    BROKER_AWAY = ("broker.away", WARNING, "the broker does not answer: {reason}")
+    BROKER_BACK = ("broker.back", INFO, "the broker answers again")
+    LOOP_LATE = ("loop.late", WARNING, "the event loop was {late_ms} ms late")
+
+    # Who owns which partition (W1, W4, W5, W9).
+    PLANNED = ("plan.changed", INFO, "the group plans partitions {partitions} for this worker")
+    WARMING = ("partition.warming", DEBUG, "folding the ledger of partition {partition}")
+    WARM = ("partition.warm", INFO, "partition {partition} is warm at ledger offset {offset}")
+    COLD = ("partition.cold", INFO, "partition {partition} is no longer followed")
+    CLAIMING = ("partition.claiming", INFO, "claiming partition {partition} at epoch {epoch}: {reason}")
+    CLAIMED = ("partition.claimed", INFO, "owns partition {partition} at epoch {epoch}")
+    CLAIM_LOST = ("partition.claim-lost", INFO, "another claim of partition {partition} was first")
+    FENCED = ("partition.fenced", WARNING, "partition {partition} was taken by {worker} at epoch {epoch}")
+    YIELDING = ("partition.yielding", INFO, "handing partition {partition} to {to}")
+    YIELDED = ("partition.yielded", INFO, "handed partition {partition} over to {to}")
+    PARKED = ("partition.parked", ERROR, "partition {partition} is parked at src {src}: it stopped three owners")
+    PARTITION_STOPPED = ("partition.stopped", CRITICAL, "partition {partition} stands still: {reason}")
+    CLOCK_AHEAD = ("partition.clock-ahead", ERROR, "partition {partition} has a record {ahead_ms} ms in the future")
+
+    # The ledger and its facts (R1-R6, W5, W6, W10).
+    STALE = ("ledger.stale", WARNING, "dropped a stale record at {partition}:{offset}")
+    DUPLICATE = ("ledger.duplicate", DEBUG, "dropped a duplicate at {partition}:{offset}")
+    DIVERGENCE = ("ledger.divergence", CRITICAL, "two owners decided {partition} src {src} differently")
+    LEDGER_BROKEN = ("ledger.broken", CRITICAL, "the record at {partition}:{offset} of the current epoch is broken")
+    APPEND_FAILED = ("ledger.append-failed", CRITICAL, "an append to partition {partition} failed: {reason}")
+    REPUBLISHED = ("facts.republished", INFO, "published {count} facts of partition {partition} again")
+    FAULT = ("decision.fault", ERROR, "a bug in deciding {partition}:{src}:{index}: {reason}")
+    DEAD_LETTER = ("dead-letter.written", ERROR, "{topic} {partition}:{offset} went to the dead letters: {reason}")
+    RULED = ("ledger.ruled", WARNING, "{operator} ruled on partition {partition} src {src}: {reason}")
+
+    # Gateway.
+    CAUGHT_UP = ("view.caught-up", INFO, "the view has read back partition {partition} to {offset}")
+    PRODUCER_REPLACED = ("producer.replaced", WARNING, "a new producer after a failed send: {reason}")
+    OUTCOME_UNKNOWN = ("append.outcome-unknown", WARNING, "a batch of {commands} for {partition} was not acked in time")
+    REQUEST_FAILED = ("request.failed", ERROR, "a bug in serving {route}: {reason}")
+
+    # Broker, topics, children.
+    JARS_FETCHED = ("jars.fetched", INFO, "fetched {count} jars, {size_mb} MB")
+    BROKER_STARTED = ("broker.started", INFO, "the broker listens at {address}")
+    BROKER_STOPPED = ("broker.stopped", INFO, "the broker stopped with exit code {code}")
+    TOPIC_CREATED = ("topic.created", INFO, "created topic {topic}")
+    GENESIS_WRITTEN = ("genesis.written", INFO, "wrote the genesis of {topic} partition {partition}")
+    CHILD_STARTED = ("child.started", INFO, "started {child} as process {pid}")
+    CHILD_EXITED = ("child.exited", WARNING, "{child} (process {pid}) ended: {reason}")
+    CHILD_RESTARTING = ("child.restarting", INFO, "starting {child} again in {wait_ms} ms")
+
+    # What a library logs by itself.
+    LIBRARY = ("library", INFO, "{message}")
+
+    def __init__(self, label: str, level: int, sentence: str) -> None:
+        self.label = label
+        self.level = level
+        self.sentence = sentence
