@@ -1,0 +1,56 @@
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from domain.outcomes import REPEATED, Outcome
+from streams import metrics
+from streams.metrics import GATEWAY, WORKER, GatewayMetrics, Metric, WorkerMetrics, catalogue
+
+
+def value(program, name, **labels):
+    return program.registry.get_sample_value(name, {key: str(item) for key, item in labels.items()})
+
+
+def test_a_decided_record_counts_its_outcomes_and_its_repeats():
+    worker = WorkerMetrics()
+    worker.decided(bytes([Outcome.GRANTED, Outcome.SOLD_OUT, Outcome.SOLD_OUT, Outcome.SOLD_OUT | REPEATED]))
+    assert value(worker, "turnstile_decisions_total", outcome="granted") == 1
+    assert value(worker, "turnstile_decisions_total", outcome="sold-out") == 3
+    assert value(worker, "turnstile_repeats_total") == 1
+    assert value(worker, "turnstile_ledger_records_total") == 1
+    assert value(worker, "turnstile_batch_commands_sum") == 4
+
+
+def test_a_partition_has_one_role():
+    worker = WorkerMetrics()
+    worker.role(3, "warm")
+    worker.role(3, "owner")
+    roles = {role: value(worker, "turnstile_partition_role", partition=3, role=role) for role in metrics.ROLES}
+    assert roles == dict.fromkeys(metrics.ROLES, 0) | {"owner": 1}
+    with pytest.raises(ValueError, match="is not one of"):
+        worker.role(3, "king")
+
+
+def test_two_programs_in_one_process_do_not_share_a_count():
+    first, second = GatewayMetrics(), GatewayMetrics()
+    first.answered("/v1/orders", 202, 0.004)
+    first.appended(17)
+    assert value(first, "turnstile_http_requests_total", route="/v1/orders", status=202) == 1
+    assert value(first, "turnstile_appended_commands_total") == 17
+    assert value(second, "turnstile_appended_commands_total") == 0
+
+
+def test_what_a_program_shows_is_what_its_catalogue_says():
+    for program, rows in ((WorkerMetrics(), WORKER), (GatewayMetrics(), GATEWAY)):
+        families = {
+            family.name: (family.type, family.documentation)
+            for family in text_string_to_metric_families(program.render().decode())
+            if family.name.startswith("turnstile_")
+        }
+        assert families == {row.name.removesuffix("_total"): (row.kind, row.meaning) for row in rows}
+
+
+def test_names_are_unique_and_every_row_of_the_module_is_in_the_catalogue():
+    rows = [row for row in vars(metrics).values() if isinstance(row, Metric)]
+    assert sorted(row.name for row in rows) == sorted(row.name for row in catalogue())
+    assert len({row.name for row in rows}) == len(rows)
+    assert all(row.name.endswith("_total") == (row.kind == "counter") for row in rows)
