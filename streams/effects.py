@@ -18,10 +18,14 @@ class Role(Enum):
 
 
 class Append(NamedTuple):
-    """Append a decision to the ledger partition. Answer with `on_appended(src, offset)`, in order; -1 = unknown."""
+    """Append a decision to the ledger partition. Answer with `on_appended(token, offset)`, in order; -1 = unknown.
 
-    src: int
+    `outcomes`: the codes in it, for metrics.
+    """
+
+    token: int
     value: bytes
+    outcomes: bytes
 
 
 class AppendClaim(NamedTuple):
