@@ -31,6 +31,7 @@ class Shared(BaseSettings):
     )
     data_dir: Path = Field(default_factory=_data_dir, description="Broker data, keys and the run file")
     cache_dir: Path = Field(default_factory=_cache_dir, description="Jars; shared by all runs of this user")
+    mirror: str = Field("", description="Base URL of a Maven mirror for the jars; their hashes make any trustworthy")
     partitions: int = Field(8, ge=1, le=1024, description="P of every topic, when `topics apply` creates them")
     log_level: str = Field("info", description="debug, info, warning or error")
     log_format: str = Field("auto", description="json, console, or auto: console on a terminal")
