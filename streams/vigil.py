@@ -56,6 +56,7 @@ class Vigil:
         self._waiting_since_ms: int | None = None
         self._warm_since_ms: int | None = None
         self._recorded_late_ms: int | None = None
+        self._recorded = -1
         self._yield_asked_ms: int | None = None
         self._looked_ms = 0
         self._look: _Look | None = None
@@ -147,8 +148,9 @@ class Vigil:
             self._append_tick()
         elif len(machine.outbox) or machine.outbox.newest <= tenure.recorded:
             self._recorded_late_ms = None
-        elif self._recorded_late_ms is None:
+        elif self._recorded_late_ms is None or self._recorded != tenure.recorded:
             self._recorded_late_ms = machine.now_ms
+            self._recorded = tenure.recorded
         elif machine.now_ms - self._recorded_late_ms >= WATERMARK_LATE_MS:
             self._append_tick()
 
