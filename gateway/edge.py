@@ -1,0 +1,96 @@
+"""The outermost layer: no body is too large or too slow for what is behind it, and every request is counted."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.problems import Problem, ProblemError, respond
+
+BODY_BYTES_MAX = 16 * 1024
+BODY_S_MAX = 5.0
+_BODILESS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE", "TRACE"})
+_CLOSE = {"Connection": "close"}
+
+
+class Edge:
+    """ASGI: reads the whole body (413 over 16 KiB, 408 after 5 s; the connection is closed), then calls `app`.
+
+    `observe(scope, status, seconds)` is called once a request that got a response.
+    """
+
+    def __init__(self, app: ASGIApp, observe: Callable[[Scope, int, float], None]) -> None:
+        self._app = app
+        self._observe = observe
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        status = 0
+
+        async def watch(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            if scope["method"] in _BODILESS:
+                await self._app(scope, receive, watch)
+            else:
+                await self._with_body(scope, receive, watch)
+        finally:
+            if status:
+                self._observe(scope, status, time.perf_counter() - started)
+
+    async def _with_body(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            body = await _read(scope, receive)
+        except ProblemError as error:
+            await respond(error)(scope, receive, send)
+            return
+        if body is None:  # the client is gone
+            return
+        await self._app(scope, _replay(body, receive), send)
+
+
+async def _read(scope: Scope, receive: Receive) -> bytes | None:
+    for name, value in scope["headers"]:
+        if name == b"content-length" and (not value.isdigit() or len(value) > 9 or int(value) > BODY_BYTES_MAX):  # noqa: PLR2004
+            raise _too_large()
+    try:
+        async with asyncio.timeout(BODY_S_MAX):
+            return await _gather(receive)
+    except TimeoutError:
+        message = f"the body was not complete within {BODY_S_MAX:g} s"
+        raise ProblemError(Problem.TIMEOUT, message, headers=_CLOSE) from None
+
+
+async def _gather(receive: Receive) -> bytes | None:
+    body = b""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        body += bytes(message.get("body", b""))
+        if len(body) > BODY_BYTES_MAX:
+            raise _too_large()
+        if not message.get("more_body", False):
+            return body
+
+
+def _too_large() -> ProblemError:
+    return ProblemError(Problem.TOO_LARGE, f"a body has at most {BODY_BYTES_MAX} bytes", headers=_CLOSE)
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    first: list[dict[str, Any]] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def again() -> Message:
+        return first.pop() if first else await receive()
+
+    return again
