@@ -66,13 +66,14 @@ def encode_details(repeats: list[Repeat], changes: list[Change], totals: list[To
     return msgspec.Raw(_encode((repeats, _CHANGES.pack(changes), totals)))
 
 
-def decode_details(raw: msgspec.Raw) -> StockDetails:
-    """UndecodableError if it is not the stock ledger's."""
+def decode_details(raw: msgspec.Raw, kinds: frozenset[int] | None = None) -> StockDetails:
+    """UndecodableError if it is not the stock ledger's. With `kinds`, only changes of these (others stay bytes)."""
     try:
         details = _decode_details(raw)
         if details is None:
             return NOTHING
-        return StockDetails(details.repeats, _CHANGES.unpack(details.changes), details.totals)
+        changes = details.changes if kinds is None else [run for run in details.changes if run[0] in kinds]
+        return StockDetails(details.repeats, _CHANGES.unpack(changes), details.totals)
     except ValueError as error:
         raise UndecodableError(str(error)) from error
 
