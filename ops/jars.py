@@ -33,7 +33,7 @@ FOR_GOOD = frozenset({400, 401, 403, 404, 405, 410})
 
 
 class JarError(RuntimeError):
-    """A jar could not be had: check network (HTTPS_PROXY, SSL_CERT_FILE) and disk, or name a mirror (TURNSTILE_MIRROR)."""
+    """A jar could not be had: check network (HTTPS_PROXY, SSL_CERT_FILE) and disk, or name a TURNSTILE_MIRROR."""
 
 
 class _CorruptError(ValueError):
