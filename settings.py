@@ -53,6 +53,9 @@ class GatewaySettings(Shared):
     port: int = Field(8080, description="Port to listen on; 0 = a free one")
     batch_pace_ms: int = Field(5, ge=0, description="At most one batch a partition in this time")
     queue_max: int = Field(20_000, ge=1, description="Commands waiting per partition before 503")
+    rate_per_s: float = Field(100, ge=0, description="Requests a client may make in the long run; 0 = no limit")
+    rate_burst: int = Field(200, ge=1, description="Requests a client may make at once")
+    view_window_s: int = Field(1_800, ge=1, description="How far a starting gateway reads facts back: hold + 15 min")
 
 
 def environment_with(values: Mapping[str, object]) -> dict[str, str]:

@@ -17,21 +17,25 @@ class Action(Enum):
     FAILED = ("program.failed", CRITICAL, "{program} cannot go on: {reason}")
     BROKER_AWAY = ("broker.away", WARNING, "the broker does not answer: {reason}")
     BROKER_BACK = ("broker.back", INFO, "the broker answers again")
+    HUNG = ("program.hung", CRITICAL, "this process hangs and is ended: {reason}")
     LOOP_LATE = ("loop.late", WARNING, "the event loop was {late_ms} ms late")
 
     # Who owns which partition (W1, W4, W5, W9).
+    REBALANCED = ("plan.rebalanced", DEBUG, "the group was rebalanced in {took_ms} ms")
     PLANNED = ("plan.changed", INFO, "the group plans partitions {partitions} for this worker")
     WARMING = ("partition.warming", DEBUG, "folding the ledger of partition {partition}")
+    DROPPED = ("partition.dropped", WARNING, "folding partition {partition} again: {reason}")
     WARM = ("partition.warm", INFO, "partition {partition} is warm at ledger offset {offset}")
     COLD = ("partition.cold", INFO, "partition {partition} is no longer followed")
-    CLAIMING = ("partition.claiming", INFO, "claiming partition {partition} at epoch {epoch}: {reason}")
+    CLAIMING = ("partition.claiming", INFO, "claiming partition {partition} at epoch {epoch}")
     CLAIMED = ("partition.claimed", INFO, "owns partition {partition} at epoch {epoch}")
     CLAIM_LOST = ("partition.claim-lost", INFO, "another claim of partition {partition} was first")
-    FENCED = ("partition.fenced", WARNING, "partition {partition} was taken by {worker} at epoch {epoch}")
+    FENCED = ("partition.fenced", WARNING, "partition {partition} was taken by another worker: {reason}")
     YIELDING = ("partition.yielding", INFO, "handing partition {partition} to {to}")
-    YIELDED = ("partition.yielded", INFO, "handed partition {partition} over to {to}")
+    YIELDED = ("partition.yielded", INFO, "handed partition {partition} over: {reason}")
     PARKED = ("partition.parked", ERROR, "partition {partition} is parked at src {src}: it stopped three owners")
     PARTITION_STOPPED = ("partition.stopped", CRITICAL, "partition {partition} stands still: {reason}")
+    ALARM = ("partition.alarm", ERROR, "partition {partition}: {message}")
     CLOCK_AHEAD = ("partition.clock-ahead", ERROR, "partition {partition} has a record {ahead_ms} ms in the future")
 
     # The ledger and its facts (R1-R6, W5, W6, W10).
@@ -46,6 +50,7 @@ class Action(Enum):
     RULED = ("ledger.ruled", WARNING, "{operator} ruled on partition {partition} src {src}: {reason}")
 
     # Gateway.
+    GATEWAY_READY = ("gateway.ready", INFO, "the gateway listens at {address}")
     CAUGHT_UP = ("view.caught-up", INFO, "the view has read back partition {partition} to {offset}")
     PRODUCER_REPLACED = ("producer.replaced", WARNING, "a new producer after a failed send: {reason}")
     OUTCOME_UNKNOWN = ("append.outcome-unknown", WARNING, "a batch of {commands} for {partition} was not acked in time")
