@@ -29,10 +29,7 @@ LAZY_IMPORTS = {
     "ops/cli/lazy.py:load": "the command line imports a command when it is called: --help under 0.3 s",
     "ops/cli/lazy.py:load_settings": "pydantic costs more than all of --help",
 }
-ENVIRONMENT = {
-    "settings.py": "the one place that reads it",
-    "ops/broker_node.py": "hands it on to Java, less the options of other JVMs",
-}
+ENVIRONMENT = {"settings.py": "the one place that reads it"}
 
 # Calling anything from these while a module is imported makes something that lives, or has an effect.
 LIVE = {
