@@ -19,9 +19,9 @@ from prometheus_client import (
 )
 
 from domain.outcomes import REPEATED, Outcome
+from streams.effects import Role
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-ROLES = ("cold", "warm", "owner", "yielded", "parked", "stopped")
 _BATCH = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 _LATENCY_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _LATE_S = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
@@ -136,13 +136,10 @@ class WorkerMetrics(Metrics):
         """Set how many command records wait to be decided."""
         self._lag.labels(str(partition)).set(records)
 
-    def role(self, partition: int, role: str) -> None:
-        """Set this worker's role, one of ROLES; ValueError for another."""
-        if role not in ROLES:
-            message = f"{role!r} is not one of {', '.join(ROLES)}"
-            raise ValueError(message)
-        for name in ROLES:
-            self._role.labels(str(partition), name).set(name == role)
+    def role(self, partition: int, role: Role) -> None:
+        """Set this worker's role for a partition."""
+        for one in Role:
+            self._role.labels(str(partition), one.value).set(one is role)
 
     def epoch(self, partition: int, epoch: int) -> None:
         """Set the epoch of the last accepted CLAIM."""

@@ -1,8 +1,8 @@
-import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from domain.outcomes import REPEATED, Outcome
 from streams import metrics
+from streams.effects import Role
 from streams.metrics import GATEWAY, WORKER, GatewayMetrics, Metric, WorkerMetrics, catalogue
 
 
@@ -22,12 +22,10 @@ def test_a_decided_record_counts_its_outcomes_and_its_repeats():
 
 def test_a_partition_has_one_role():
     worker = WorkerMetrics()
-    worker.role(3, "warm")
-    worker.role(3, "owner")
-    roles = {role: value(worker, "turnstile_partition_role", partition=3, role=role) for role in metrics.ROLES}
-    assert roles == dict.fromkeys(metrics.ROLES, 0) | {"owner": 1}
-    with pytest.raises(ValueError, match="is not one of"):
-        worker.role(3, "king")
+    worker.role(3, Role.WARM)
+    worker.role(3, Role.OWNER)
+    roles = {role: value(worker, "turnstile_partition_role", partition=3, role=role.value) for role in Role}
+    assert roles == dict.fromkeys(Role, 0) | {Role.OWNER: 1}
 
 
 def test_two_programs_in_one_process_do_not_share_a_count():
