@@ -184,12 +184,13 @@ class Returned(NamedTuple):
 
 
 class Adjusted(NamedTuple):
-    """Units received or taken away."""
+    """Units received (delta > 0) or taken from available and received (< 0); asked were `delta - shortfall`."""
 
     index: int  # type: ignore[assignment]  # hides tuple.index
     sku: str
     delta: int
     reference: str
+    shortfall: int = 0
 
 
 class PolicySet(NamedTuple):

@@ -30,6 +30,12 @@ class _RawDetails(NamedTuple):
     totals: list[Totals]
 
 
+class _OnlyTotals(NamedTuple):
+    repeats: msgspec.Raw
+    changes: msgspec.Raw
+    totals: list[Totals]
+
+
 class PoolHint(NamedTuple):
     """A record of stock.pools (key = SKU): what a starting view should believe; the highest ledger offset counts.
 
@@ -55,6 +61,7 @@ class PoolHint(NamedTuple):
 
 
 _decode_details = msgspec.msgpack.Decoder(_RawDetails | None).decode
+_decode_totals = msgspec.msgpack.Decoder(_OnlyTotals | None).decode
 _decode_hint = msgspec.msgpack.Decoder(PoolHint).decode
 NOTHING = StockDetails([], [], [])
 
@@ -76,6 +83,15 @@ def decode_details(raw: msgspec.Raw, kinds: frozenset[int] | None = None) -> Sto
         return StockDetails(details.repeats, _CHANGES.unpack(changes), details.totals)
     except ValueError as error:
         raise UndecodableError(str(error)) from error
+
+
+def decode_totals(raw: msgspec.Raw) -> list[Totals]:
+    """The totals of details alone, without decoding what changed; UndecodableError as `decode_details`."""
+    try:
+        details = _decode_totals(raw)
+    except msgspec.MsgspecError as error:
+        raise UndecodableError(str(error)) from error
+    return [] if details is None else details.totals
 
 
 def encode_hint(hint: PoolHint) -> bytes:

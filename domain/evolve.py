@@ -1,0 +1,287 @@
+"""From changes to the next state: what the owner does after `decide`, and every other reader with an accepted record.
+
+An exception here is a bug or a record that does not fit the state (InvariantViolatedError): the partition stops.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from domain.outcomes import InvariantViolatedError
+from domain.pool import Adjustment, Phase, Policy, Pool, Terms
+from domain.refusals import Refusal
+from domain.reservation import ENDED, NO_TERMS, Row, RowState
+from domain.state import Inventory
+from domain.stock import (
+    Adjusted,
+    Change,
+    Closed,
+    Expired,
+    Extended,
+    Granted,
+    Opened,
+    PolicySet,
+    Refused,
+    Released,
+    Returned,
+    RulesSet,
+    Sold,
+)
+
+
+def begin(state: Inventory, src: int, clk: int) -> None:
+    """The record at `src` starts: time moves to `clk`, what is old is forgotten. InvariantViolatedError: time back."""
+    if clk < state.clk:
+        message = f"log time {clk} is before {state.clk}"
+        raise InvariantViolatedError(message)
+    state.src = src
+    state.clk = clk
+    state.touched = []
+    state.rules = state.rules_by_version[state.rules_version]
+    rules = state.rules
+    state.refusals.turn(clk // rules.refusal_generation_ms, rules.refusal_generations, src)
+    for ended_ms, hold in state.endings.take(clk - rules.ended_keep_ms, rules.prune_max):
+        row = state.rows.get(hold)
+        if row is not None and row.state in ENDED and row.moment_ms == ended_ms:
+            _forget(state, row)
+
+
+def _forget(state: Inventory, row: Row) -> None:
+    state.rows.remove(row.hold)
+    state.returns.pop(row.hold, None)
+    if row.terms == NO_TERMS:
+        state.tombstone_count -= 1
+        left = state.tombstones.get(row.customer, 0) - 1
+        if left > 0:
+            state.tombstones[row.customer] = left
+        else:
+            state.tombstones.pop(row.customer, None)
+
+
+def finish(state: Inventory) -> None:
+    """The record ends: one sequence number for each pool that it touched; InvariantViolatedError if one is unsound."""
+    for pool in state.touched:
+        pool.sequence += 1
+        pool.check()
+
+
+def granted(state: Inventory, changes: Sequence[Granted]) -> None:
+    """No row -> HELD: available to held."""
+    src, clk, terms = state.src, state.clk, state.terms
+    add_row, add_count, add_deadline = state.rows.add, state.counts.add, state.deadlines.add
+    for index, hold, sku, customer, quantity, price, currency, deadline_ms, fingerprint, _ in changes:
+        pool = state.pool(sku)
+        number = pool.terms
+        _, as_price, as_currency, hold_ms = terms[number - 1]
+        if quantity > pool.available or price != as_price or currency != as_currency or deadline_ms != clk + hold_ms:
+            message = f"grant {hold.hex()} does not fit pool {sku!r}"
+            raise InvariantViolatedError(message)
+        pool.available -= quantity
+        pool.held += quantity
+        if pool.touched_at != src:
+            state.touch(pool)
+        add_row(
+            Row(hold, 1, customer, fingerprint, number, quantity, 0, src, index, deadline_ms, deadline_ms),
+        )
+        add_count(customer, pool.number, quantity)
+        add_deadline(pool, deadline_ms, hold)
+
+
+def refused(state: Inventory, changes: Sequence[Refused]) -> None:
+    """A refusal is remembered; no counter moves."""
+    src, add = state.src, state.refusals.add
+    for index, hold, outcome, fingerprint in changes:
+        add(Refusal(hold, outcome, fingerprint, src, index))
+
+
+def _row(state: Inventory, hold: bytes, *states: RowState) -> Row:
+    row = state.rows.get(hold)
+    if row is None or row.state not in states:
+        message = f"reservation {hold.hex()} is {row and RowState(row.state).name}, not one of {states}"
+        raise InvariantViolatedError(message)
+    return row
+
+
+def _pool_of(state: Inventory, row: Row) -> Pool:
+    pool = state.terms[row.terms - 1].pool
+    state.touch(pool)
+    return pool
+
+
+def sold(state: Inventory, changes: Sequence[Sold]) -> None:
+    """HELD -> SOLD: held to sold. EXPIRED -> SOLD: available to sold, and counted for the customer again."""
+    for _, hold in changes:
+        row = _row(state, hold, RowState.HELD, RowState.EXPIRED)
+        pool = _pool_of(state, row)
+        if row.state == RowState.HELD:
+            pool.held -= row.quantity
+            state.deadlines.drop(pool, row.moment_ms)
+        else:
+            pool.available -= row.quantity
+            state.counts.add(row.customer, pool.number, row.quantity)
+        pool.sold += row.quantity
+        state.rows.update(hold, RowState.SOLD, 0, state.clk)
+
+
+def released(state: Inventory, changes: Sequence[Released]) -> None:
+    """HELD, SOLD -> RELEASED: what is left of it to available. EXPIRED -> RELEASED. none -> a tombstone."""
+    for index, hold, customer in changes:
+        row = state.rows.get(hold)
+        if row is None:
+            _bury(state, index, hold, customer)
+            continue
+        row = _row(state, hold, RowState.HELD, RowState.SOLD, RowState.EXPIRED)
+        left = row.quantity - row.returned
+        if row.state != RowState.EXPIRED:
+            pool = _pool_of(state, row)
+            pool.available += left
+            if row.state == RowState.HELD:
+                pool.held -= left
+                state.deadlines.drop(pool, row.moment_ms)
+            else:
+                pool.sold -= left
+            state.counts.add(row.customer, pool.number, -left)
+        _end(state, row, RowState.RELEASED, row.returned)
+
+
+def _bury(state: Inventory, index: int, hold: bytes, customer: bytes) -> None:
+    state.rows.add(
+        Row(hold, RowState.RELEASED, customer, b"", NO_TERMS, 0, 0, state.src, index, 0, state.clk),
+    )
+    state.endings.add(state.clk, hold)
+    state.tombstone_count += 1
+    if customer:
+        state.tombstones[customer] = state.tombstones.get(customer, 0) + 1
+
+
+def _end(state: Inventory, row: Row, end: RowState, returned: int) -> None:
+    state.rows.update(row.hold, end, returned, state.clk)
+    state.endings.add(state.clk, row.hold)
+
+
+def expired(state: Inventory, changes: Sequence[Expired]) -> None:
+    """HELD -> EXPIRED: held to available. InvariantViolatedError before its time."""
+    for (hold,) in changes:
+        row = _row(state, hold, RowState.HELD)
+        if row.moment_ms > state.clk:
+            message = f"reservation {hold.hex()} is not due before {row.moment_ms}"
+            raise InvariantViolatedError(message)
+        pool = _pool_of(state, row)
+        pool.held -= row.quantity
+        pool.available += row.quantity
+        state.counts.add(row.customer, pool.number, -row.quantity)
+        state.deadlines.drop(pool, row.moment_ms)
+        _end(state, row, RowState.EXPIRED, 0)
+
+
+def extended(state: Inventory, changes: Sequence[Extended]) -> None:
+    """HELD, a later deadline; no counter moves."""
+    for _, hold, deadline_ms in changes:
+        row = _row(state, hold, RowState.HELD)
+        if deadline_ms <= row.moment_ms:
+            message = f"reservation {hold.hex()} does not end later at {deadline_ms}"
+            raise InvariantViolatedError(message)
+        pool = state.terms[row.terms - 1].pool
+        state.deadlines.drop(pool, row.moment_ms)
+        state.rows.update(hold, RowState.HELD, 0, deadline_ms)
+        state.deadlines.add(pool, deadline_ms, hold)
+
+
+def returned(state: Inventory, changes: Sequence[Returned]) -> None:
+    """SOLD, fewer units: sold to available (restock) or written_off; RETURNED when none is left."""
+    for _, hold, reference, quantity, restock in changes:
+        row = _row(state, hold, RowState.SOLD)
+        back = row.returned + quantity
+        if back > row.quantity:
+            message = f"reservation {hold.hex()} has not {quantity} units to return"
+            raise InvariantViolatedError(message)
+        pool = _pool_of(state, row)
+        pool.sold -= quantity
+        if restock:
+            pool.available += quantity
+        else:
+            pool.written_off += quantity
+        state.counts.add(row.customer, pool.number, -quantity)
+        state.returns.setdefault(hold, {})[reference] = (quantity, restock)
+        if back == row.quantity:
+            _end(state, row, RowState.RETURNED, back)
+        else:
+            state.rows.update(hold, RowState.SOLD, back, row.moment_ms)
+
+
+def adjusted(state: Inventory, changes: Sequence[Adjusted]) -> None:
+    """Units into available, or out of it."""
+    for _, sku, delta, reference, shortfall in changes:
+        pool = state.pool(sku)
+        state.touch(pool)
+        pool.received += delta
+        pool.available += delta
+        pool.adjustments[reference] = Adjustment(delta, shortfall)
+
+
+def policy_set(state: Inventory, changes: Sequence[PolicySet]) -> None:
+    """A pool is created (version 1, not yet open) or its policy changes; existing holds keep their terms."""
+    for _, sku, version, price, currency, limit, hold_ms, customer_key in changes:
+        policy = Policy(price, currency, limit, hold_ms, customer_key)
+        pool = state.pools.get(sku)
+        if version != (pool.version + 1 if pool else 1):
+            message = f"pool {sku!r} gets policy version {version} out of turn"
+            raise InvariantViolatedError(message)
+        if pool is None:
+            pool = state.pools[sku] = Pool(len(state.pools), sku, policy, NO_TERMS)
+        pool.version = version
+        pool.policy = policy
+        terms = Terms(pool, policy.price, policy.currency, policy.hold_ms)
+        if pool.terms == NO_TERMS or state.terms[pool.terms - 1] != terms:
+            state.terms.append(terms)
+            pool.terms = len(state.terms)
+        state.touch(pool)
+
+
+def opened(state: Inventory, changes: Sequence[Opened]) -> None:
+    """Selling starts."""
+    for _, sku, version in changes:
+        _turn(state, sku, version, Phase.OPEN)
+
+
+def closed(state: Inventory, changes: Sequence[Closed]) -> None:
+    """Selling stops."""
+    for _, sku, version in changes:
+        _turn(state, sku, version, Phase.CLOSED)
+
+
+def _turn(state: Inventory, sku: str, version: int, phase: Phase) -> None:
+    pool = state.pool(sku)
+    if version != pool.version + 1:
+        message = f"pool {sku!r} gets policy version {version} out of turn"
+        raise InvariantViolatedError(message)
+    pool.version = version
+    pool.phase = phase
+    state.touch(pool)
+
+
+def rules_set(state: Inventory, changes: Sequence[RulesSet]) -> None:
+    """Another rules version, in force from the next record on."""
+    for _, version in changes:
+        state.rules_version = version
+
+
+EVOLVE: dict[type, Callable[[Inventory, Sequence[Any]], None]] = {
+    Granted: granted,
+    Refused: refused,
+    Sold: sold,
+    Released: released,
+    Expired: expired,
+    Extended: extended,
+    Returned: returned,
+    Adjusted: adjusted,
+    PolicySet: policy_set,
+    Opened: opened,
+    Closed: closed,
+    RulesSet: rules_set,
+}
+
+
+def evolve(state: Inventory, changes: Sequence[Change]) -> None:
+    """Fold changes of one command, in order."""
+    for change in changes:
+        EVOLVE[type(change)](state, (change,))

@@ -1,0 +1,155 @@
+"""When holds are due, in (deadline, id) order, per pool and over a whole partition; and when ended rows may go.
+
+Holds granted by one record in one pool share a deadline, so they share a bucket: 17 bytes a hold and a few hundred a
+bucket, instead of a heap entry of about 100 bytes a hold. A hold that is committed, released or extended stays in its
+bucket as a dead id (its row says so); the bucket goes when its last live hold has left. Dropping what is dead is
+tidying: nothing that can be asked here changes by it, so two folds that tidied at different times are equal.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING
+
+from domain.ids import HOLD_ID_BYTES
+from domain.reservation import RowState
+
+if TYPE_CHECKING:
+    from domain.pool import Pool
+    from domain.reservation import Rows
+
+
+class Bucket:
+    """Holds of one pool with one deadline. `ripe`: sorted, last one first to expire, once somebody asked."""
+
+    __slots__ = ("holds", "live", "ripe")
+
+    def __init__(self) -> None:
+        self.holds = bytearray()
+        self.live = 0
+        self.ripe: list[bytes] = []
+
+    def first(self, rows: Rows, deadline_ms: int) -> bytes:
+        """The lowest live id. The bucket has one: a due bucket gets no new holds (deadlines lie ahead of the clock)."""
+        if self.holds:
+            data = bytes(self.holds)
+            self.ripe += [data[at : at + HOLD_ID_BYTES] for at in range(0, len(data), HOLD_ID_BYTES)]
+            self.ripe.sort(reverse=True)
+            self.holds.clear()
+        while True:
+            hold = self.ripe[-1]
+            row = rows.get(hold)
+            if row is not None and row.state == RowState.HELD and row.moment_ms == deadline_ms:
+                return hold
+            self.ripe.pop()
+
+
+class PoolDeadlines:
+    """The buckets of one pool by deadline."""
+
+    __slots__ = ("buckets", "times")
+
+    def __init__(self) -> None:
+        self.buckets: dict[int, Bucket] = {}
+        self.times: list[int] = []
+
+    def next_ms(self) -> int | None:
+        """The earliest deadline of a live hold."""
+        times = self.times
+        while times:
+            if times[0] in self.buckets:
+                return times[0]
+            heappop(times)
+        return None
+
+
+class Deadlines:
+    """All live holds of a partition by deadline."""
+
+    __slots__ = ("_pools", "_times")
+
+    def __init__(self) -> None:
+        self._times: list[int] = []
+        self._pools: dict[int, list[Pool]] = {}
+
+    def add(self, pool: Pool, deadline_ms: int, hold: bytes) -> None:
+        """A hold of `pool` became live with this deadline."""
+        bucket = pool.deadlines.buckets.get(deadline_ms)
+        if bucket is None:
+            bucket = self._open(pool, deadline_ms)
+        bucket.holds += hold
+        bucket.live += 1
+
+    def _open(self, pool: Pool, deadline_ms: int) -> Bucket:
+        bucket = pool.deadlines.buckets[deadline_ms] = Bucket()
+        heappush(pool.deadlines.times, deadline_ms)
+        pools = self._pools.get(deadline_ms)
+        if pools is None:
+            heappush(self._times, deadline_ms)
+            self._pools[deadline_ms] = [pool]
+        else:
+            pools.append(pool)
+        return bucket
+
+    def drop(self, pool: Pool, deadline_ms: int) -> None:
+        """A hold of `pool` with this deadline is live no longer (its row says which)."""
+        buckets = pool.deadlines.buckets
+        bucket = buckets[deadline_ms]
+        bucket.live -= 1
+        if not bucket.live:
+            del buckets[deadline_ms]
+
+    def next_ms(self) -> int | None:
+        """The earliest deadline of a live hold, None if there is none."""
+        times = self._times
+        while times:
+            deadline_ms = times[0]
+            if any(deadline_ms in pool.deadlines.buckets for pool in self._pools[deadline_ms]):
+                return deadline_ms
+            heappop(times)
+            del self._pools[deadline_ms]
+        return None
+
+    def first_due(self, rows: Rows, clk: int) -> bytes | None:
+        """The first due hold of the partition by (deadline, id): due is what has deadline <= clk."""
+        deadline_ms = self.next_ms()
+        if deadline_ms is None or deadline_ms > clk:
+            return None
+        buckets = [pool.deadlines.buckets.get(deadline_ms) for pool in self._pools[deadline_ms]]
+        return min(bucket.first(rows, deadline_ms) for bucket in buckets if bucket is not None)
+
+
+def first_due_of(pool: Pool, rows: Rows, clk: int) -> bytes | None:
+    """The first due hold of one pool by (deadline, id)."""
+    deadline_ms = pool.deadlines.next_ms()
+    if deadline_ms is None or deadline_ms > clk:
+        return None
+    return pool.deadlines.buckets[deadline_ms].first(rows, deadline_ms)
+
+
+class Endings:
+    """Ended rows in the order of their end (log time never goes back), 17 bytes each."""
+
+    __slots__ = ("_chunks",)
+
+    def __init__(self) -> None:
+        self._chunks: deque[tuple[int, bytearray]] = deque()
+
+    def add(self, ended_ms: int, hold: bytes) -> None:
+        """A row ended."""
+        if not self._chunks or self._chunks[-1][0] != ended_ms:
+            self._chunks.append((ended_ms, bytearray()))
+        self._chunks[-1][1].extend(hold)
+
+    def take(self, until_ms: int, limit: int) -> list[tuple[int, bytes]]:
+        """At most `limit` that ended at `until_ms` or before, as (ended_ms, hold); they are gone from here."""
+        taken: list[tuple[int, bytes]] = []
+        while self._chunks and self._chunks[0][0] <= until_ms and len(taken) < limit:
+            ended_ms, holds = self._chunks[0]
+            data = bytes(holds[: HOLD_ID_BYTES * (limit - len(taken))])
+            del holds[: len(data)]
+            taken += [(ended_ms, data[at : at + HOLD_ID_BYTES]) for at in range(0, len(data), HOLD_ID_BYTES)]
+            if not holds:
+                self._chunks.popleft()
+        return taken

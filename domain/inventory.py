@@ -1,0 +1,78 @@
+"""The inventory's decider: one command against the state, checked in declared precedence; and the sweep of due holds.
+
+`decide` is pure: it reads state, command and the constants of the rules version in force, no clock, no randomness.
+`evolve` (domain/evolve.py) follows with the changes, for the owner and every other reader alike.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from domain.expiry import first_due_of
+from domain.pool import Pool
+from domain.reserving import reserve, reserve_all
+from domain.roles import Role
+from domain.settling import commit, extend, release, return_
+from domain.shapes import WELL_FORMED
+from domain.state import Inventory
+from domain.stock import (
+    Adjust,
+    Close,
+    Command,
+    Commit,
+    Expired,
+    Extend,
+    Open,
+    Release,
+    Reserve,
+    ReserveAll,
+    Return,
+    SetPolicy,
+    SetRules,
+)
+from domain.stocking import adjust, close, open_, set_policy, set_rules
+from domain.verdict import FORBIDDEN, MALFORMED, Verdict
+
+ALLOWED: dict[Role, frozenset[type]] = {
+    Role.GATEWAY: frozenset({Reserve, Commit, Release}),
+    Role.ORDER: frozenset({Reserve, ReserveAll, Commit, Release, Extend, Return}),
+    Role.OPS: frozenset({Commit, Release, Extend, Return, Adjust, SetPolicy, Open, Close, SetRules}),
+    Role.WORKER: frozenset(),
+}
+"""Who may send what; anything else is FORBIDDEN. The protocol's own commands (ticks, yields) are not the fold's."""
+
+_DECIDE: dict[type, Callable[[Inventory, Any, int], Verdict]] = {
+    Reserve: reserve,
+    Commit: commit,
+    Release: release,
+    Extend: extend,
+    Return: return_,
+    Adjust: adjust,
+    SetPolicy: set_policy,
+    Open: open_,
+    Close: close,
+    SetRules: set_rules,
+}
+
+
+def decide(state: Inventory, command: Command, role: Role, index: int, lines_left: int) -> Verdict:
+    """What the command comes to. `lines_left`: lines that ReserveAll commands of this record may still have."""
+    kind = type(command)
+    if not WELL_FORMED[kind](command, role, state.clk + state.rules.ahead_max_ms):
+        return MALFORMED
+    if kind not in ALLOWED[role]:
+        return FORBIDDEN
+    if kind is ReserveAll:
+        return reserve_all(state, command, index, lines_left)  # type: ignore[arg-type]
+    return _DECIDE[kind](state, command, index)
+
+
+def sweep(state: Inventory) -> Expired | None:
+    """The next due hold of the partition in (deadline, id) order."""
+    hold = state.deadlines.first_due(state.rows, state.clk)
+    return None if hold is None else Expired(hold)
+
+
+def sweep_pool(state: Inventory, pool: Pool) -> Expired | None:
+    """The next due hold of one pool."""
+    hold = first_due_of(pool, state.rows, state.clk)
+    return None if hold is None else Expired(hold)

@@ -1,0 +1,32 @@
+"""The memory of refusals: a key that was refused gets the same refusal again for at least two minutes of log time."""
+
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
+
+
+class Refusal(NamedTuple):
+    """A remembered refusal and its receipt."""
+
+    hold: bytes
+    outcome: int
+    fingerprint: bytes
+    offset: int
+    position: int
+
+
+class Refusals(Protocol):
+    """Generations by log time: the oldest is forgotten as a whole. The compact form is tables/refusals.py."""
+
+    def turn(self, generation: int, keep: int, src: int) -> None:
+        """The record at `src` is of `generation`; forget all but the `keep` newest numbers."""
+
+    def get(self, hold: bytes) -> Refusal | None:
+        """The remembered one, if there is one."""
+
+    def add(self, refusal: Refusal) -> None:
+        """Remember; the caller keeps to the limit on `len`. InvariantViolatedError if one is remembered."""
+
+    def __iter__(self) -> Iterator[Refusal]:
+        """In no order that means anything."""
+
+    def __len__(self) -> int: ...

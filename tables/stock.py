@@ -1,0 +1,181 @@
+"""The stock fold: domain/inventory.py behind the protocol of streams/fold.py, on compact rows."""
+
+from collections.abc import Mapping, Sequence
+
+from domain.evolve import EVOLVE, begin, evolve, finish
+from domain.inventory import decide, sweep, sweep_pool
+from domain.outcomes import InvariantViolatedError, Outcome
+from domain.pool import Pool, conserved
+from domain.roles import Role
+from domain.rules import RULES, Rules
+from domain.state import Inventory
+from domain.stock import CHANGES, COMMANDS, Change, Command, Repeat, ReserveAll, Totals
+from domain.verdict import BUSY, Verdict
+from streams.fold import Fault, FoldDecision
+from streams.records import BatchCodec, Decided
+from streams.stock_records import (
+    BATCHES,
+    PoolHint,
+    StockCommand,
+    decode_details,
+    decode_totals,
+    encode_details,
+)
+from tables.refusals import RefusalTable
+from tables.reservations import CountTable, RowTable
+
+_OWN = frozenset(COMMANDS.values())
+_FAULT = Verdict(Outcome.FAULT)
+
+
+class StockFold:
+    """streams.fold.Fold of the stock ledger. `rules`: the versions that this program implements."""
+
+    name = "stock"
+
+    def __init__(self, rules: Mapping[int, Rules] = RULES) -> None:
+        self._rules = rules
+        self.rules_versions = frozenset(rules)
+        self.batches: BatchCodec[StockCommand] = BATCHES
+
+    def new_state(self, partition: int) -> Inventory:  # noqa: ARG002 - nothing in a receipt's row says its partition
+        """The state before the first record."""
+        return Inventory(RowTable(), CountTable(), RefusalTable(), self._rules)
+
+    def decide(
+        self, state: Inventory, commands: Sequence[StockCommand], role: Role, src: int, clk: int
+    ) -> FoldDecision:
+        """Sweep what is due at `clk`, decide the commands in order, evolve `state` by each.
+
+        An exception in `decide` of one command: FAULT, and the next (W10). One out of here: the state is broken.
+        """
+        begin(state, src, clk)
+        turn = _Turn(state, role)
+        turn.sweep()
+        outcomes = bytearray(len(commands))
+        for index, command in enumerate(commands):
+            if type(command) in _OWN:
+                outcomes[index] = turn.take(index, command)  # type: ignore[arg-type]
+        finish(state)
+        totals = [pool.totals() for pool in state.touched]
+        return FoldDecision(outcomes, encode_details(turn.repeats, turn.changes, totals), turn.faults)
+
+    def apply(self, state: Inventory, decided: Decided) -> None:
+        """Fold an accepted record decided by somebody else. InvariantViolatedError if it does not fit the state."""
+        details = decode_details(decided.details)
+        begin(state, decided.src, decided.clk)
+        for kind, changes in details.changes:
+            EVOLVE[CHANGES[kind]](state, changes)
+        finish(state)
+        if [pool.totals() for pool in state.touched] != details.totals:
+            message = f"record at src {decided.src} says {details.totals}, folded: {state.touched}"
+            raise InvariantViolatedError(message)
+
+    def lawful(self, state: Inventory, decided: Decided, *, evolved: bool) -> bool:
+        """The fold's part of R3: conservation in the record's totals, each sequence one more than before.
+
+        UndecodableError if the details are none. `evolved`: the state is already the one after this record.
+        """
+        for totals in decode_totals(decided.details):
+            pool = state.pools.get(totals.sku)
+            before = (pool.sequence if pool else 0) - evolved
+            if totals.sequence != before + 1 or not conserved(totals):
+                return False
+        return True
+
+    def due_at_ms(self, state: Inventory) -> int | None:
+        """The earliest deadline of a live hold. Rows and refusals that are only to be forgotten can wait."""
+        return state.deadlines.next_ms()
+
+    def rules_version(self, state: Inventory) -> int:
+        """The rules in force from the next record on."""
+        return state.rules_version
+
+
+class _Turn:
+    """One record being decided."""
+
+    __slots__ = ("_lines_left", "_role", "_state", "_sweeps_left", "changes", "faults", "repeats")
+
+    def __init__(self, state: Inventory, role: Role) -> None:
+        self._state = state
+        self._role = role
+        self._sweeps_left = state.rules.pool_sweep_max
+        self._lines_left = state.rules.record_lines_max
+        self.changes: list[Change] = []
+        self.repeats: list[Repeat] = []
+        self.faults: list[Fault] = []
+
+    def sweep(self) -> None:
+        """What is due in the partition, up to the limit."""
+        for _ in range(self._state.rules.sweep_max):
+            change = sweep(self._state)
+            if change is None:
+                return
+            self._evolve((change,))
+
+    def take(self, index: int, command: Command) -> int:
+        """Decide one command, evolve by it, give its code."""
+        state, role = self._state, self._role
+        try:
+            verdict = decide(state, command, role, index, self._lines_left)
+            while verdict.lacking is not None:
+                verdict = self._sweep_pool(verdict.lacking) or decide(state, command, role, index, self._lines_left)
+        except InvariantViolatedError:
+            raise
+        except Exception as error:  # noqa: BLE001 - W10: a bug in one decision stops nobody else
+            self.faults.append(Fault(index, f"{type(error).__name__}: {error}"))
+            verdict = _FAULT
+        outcome, changes, repeats, _ = verdict
+        if changes:
+            self._evolve(changes)
+        if repeats:
+            self.repeats += repeats
+        if type(command) is ReserveAll:
+            self._lines_left -= len(command.lines)
+        return outcome
+
+    def _sweep_pool(self, pool: Pool) -> Verdict | None:
+        """One due hold of the pool; the verdict if this record has swept as many as it may."""
+        if not self._sweeps_left:
+            return BUSY
+        self._sweeps_left -= 1
+        change = sweep_pool(self._state, pool)
+        if change is None:
+            message = f"pool {pool.sku!r} had due holds and has none"
+            raise InvariantViolatedError(message)
+        self._evolve((change,))
+        return None
+
+    def _evolve(self, changes: tuple[Change, ...]) -> None:
+        evolve(self._state, changes)
+        self.changes += changes
+
+
+def hint(pool: Pool, ledger_offset: int, as_of_ms: int) -> PoolHint:
+    """What a record of stock.pools says about a pool after the ledger record at `ledger_offset`."""
+    policy = pool.policy
+    return PoolHint(
+        pool.sku,
+        ledger_offset,
+        as_of_ms,
+        pool.version,
+        pool.phase,
+        policy.price,
+        policy.currency,
+        policy.limit,
+        policy.hold_ms,
+        policy.customer_key,
+        pool.received,
+        pool.available,
+        pool.held,
+        pool.sold,
+        pool.written_off,
+        pool.sequence,
+    )
+
+
+def hints(state: Inventory, decided: Decided, ledger_offset: int) -> list[PoolHint]:
+    """A hint for each pool that this record touched, from the state (which may be some records ahead of it)."""
+    skus: list[Totals] = decode_totals(decided.details)
+    return [hint(state.pools[totals.sku], ledger_offset, state.clk) for totals in skus]
