@@ -191,6 +191,10 @@ class Batcher(Generic[C]):
             self._undecided_commands -= len(batch.seats)
         return batch
 
+    def waiting(self, partition: int) -> int:
+        """Commands of this partition that are not acked yet."""
+        return self._lanes[partition].waiting
+
     def queued(self) -> int:
         """Commands that are not acked yet, over all partitions."""
         return sum(lane.waiting for lane in self._lanes)

@@ -1,0 +1,182 @@
+"""A gateway without HTTP: what it needs to take a command, and to tell what became of it."""
+
+import asyncio
+import secrets
+import time
+from functools import lru_cache
+
+from aiokafka import AIOKafkaProducer
+
+from domain.ids import home_partition
+from domain.roles import Role
+from gateway.auth import Authenticator
+from gateway.logtime import LogTime
+from gateway.problems import Problem, ProblemError
+from gateway.rates import RateLimiter
+from gateway.reader import FactReader
+from gateway.view import Answer, View
+from gateway.waiting import ACK_S_MAX, acked, decided
+from settings import GatewaySettings
+from streams.actions import Action
+from streams.batcher import Batch, Batcher, QueueFullError, Seat, Target
+from streams.identity import LogIdentity
+from streams.kafka import producer
+from streams.keys import Keys
+from streams.logs import Log
+from streams.metrics import GatewayMetrics
+from streams.protocol import Tick
+from streams.stock_records import BATCHES, StockCommand
+from streams.topics import Topics, partition_of
+
+PATIENCE_S = 1.5
+"""A batch unacked for so long: the broker is known to be away (an ack takes 0.4-4 ms)."""
+WATCH_S = 0.5
+SKUS_CACHED = 65_536
+"""murmur2 in Python costs 5 us a SKU, a look-up 0.1; about 200 bytes each, 13 MiB."""
+
+
+class Service:
+    """Composition root of a gateway. Make it inside the running loop, then `run` it.
+
+    Commands of customers go as role gateway, those that need scope ops as role ops: each role has a batcher.
+    """
+
+    def __init__(
+        self, settings: GatewaySettings, servers: str, topics: Topics, identity: LogIdentity, keys: Keys
+    ) -> None:
+        name = settings.gateway
+        self.keys = keys
+        self.partitions = identity.partitions
+        self.log = Log("gateway", gateway=name)
+        self.metrics = GatewayMetrics()
+        self.auth = Authenticator(keys)
+        self.rates = RateLimiter(settings.rate_per_s, settings.rate_burst, time.monotonic)
+        self.logtime = LogTime(identity.partitions)
+        self.ready = asyncio.Event()
+        self.draining = False
+        self.partition_of = lru_cache(SKUS_CACHED)(lambda sku: partition_of(sku, identity.partitions))
+        life = f"{name[:64]}@{secrets.token_hex(6)}"
+
+        def batcher(role: Role) -> Batcher[StockCommand]:
+            target = Target(
+                topics.stock_commands.name,
+                self.partitions,
+                BATCHES,
+                identity.log_id,
+                role,
+                f"{life}/{role.name.lower()}",
+            )
+
+            def make() -> AIOKafkaProducer:
+                return producer(servers, target.sender)
+
+            return Batcher(
+                target,
+                make,
+                pace_ms=settings.batch_pace_ms,
+                queue_max=settings.queue_max,
+                on_acked=self._on_acked,
+            )
+
+        self.customers = batcher(Role.GATEWAY)
+        self.operators = batcher(Role.OPS)
+        own = {batcher.target.sender: batcher.settle for batcher in (self.customers, self.operators)}
+        self.view = View(self.partitions, own)
+        self.reader = FactReader(servers, topics, self.view, self.logtime, settings.view_window_s * 1000)
+
+    # --- life -----------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Work until cancelled. Any exception out of here ends the process: the supervisor starts another."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.customers.run())
+            group.create_task(self.operators.run())
+            group.create_task(self._watch())
+            await self._probe()
+            group.create_task(self.reader.run(self.partitions, self.log))
+            await self.reader.caught_up.wait()
+            self.ready.set()
+
+    async def drain(self, seconds: float) -> None:
+        """Take nothing more; wait until what was taken is in the log."""
+        self.draining = True
+        for batcher in (self.customers, self.operators):
+            if not await batcher.flush(seconds):
+                self.log(Action.OUTCOME_UNKNOWN, commands=batcher.queued(), partition="any")
+
+    async def _probe(self) -> None:
+        """A TICK into every partition: writing works, and the ack tells log time."""
+        seats = [self.customers.submit(partition, Tick()) for partition in range(self.partitions)]
+        loop = asyncio.get_running_loop()
+        for seat in seats:
+            seat.acked = loop.create_future()
+        await asyncio.gather(*(seat.acked for seat in seats if seat.acked is not None))
+        for seat in seats:
+            if seat.batch is not None:
+                self.customers.settle(seat.batch.number)  # nobody publishes what a tick did not do
+
+    async def _watch(self) -> None:
+        """Say when the broker goes and comes, and how long the queues are."""
+        was_away = False
+        while True:
+            await asyncio.sleep(WATCH_S)
+            is_away = self.is_away()
+            if is_away != was_away:
+                self.log(Action.BROKER_AWAY, reason="appends are not acked") if is_away else self.log(
+                    Action.BROKER_BACK
+                )
+            was_away = is_away
+            for partition in range(self.partitions):
+                self.metrics.queued(partition, self.customers.waiting(partition) + self.operators.waiting(partition))
+
+    def is_away(self) -> bool:
+        """Whether appends to some partition are known not to get through."""
+        return any(
+            batcher.away(partition, PATIENCE_S)
+            for batcher in (self.customers, self.operators)
+            for partition in range(self.partitions)
+        )
+
+    def _on_acked(self, batch: Batch[StockCommand]) -> None:
+        self.metrics.appended(len(batch.seats))
+        self.logtime.see(batch.partition, batch.timestamp_ms)
+
+    # --- commands -------------------------------------------------------------------------------------------------
+
+    def check_rate(self, client: str) -> None:
+        """ProblemError (429) if this client asked too often."""
+        wait_s = self.rates.wait_s(client)
+        if wait_s:
+            headers = {"Retry-After": str(max(1, round(wait_s)))}
+            raise ProblemError(Problem.TOO_MANY, "slow down", headers=headers)
+
+    def home(self, order: bytes) -> int:
+        """The partition of an order; ProblemError (404) if there is no such partition."""
+        partition = home_partition(order)
+        if partition >= self.partitions:
+            raise ProblemError(Problem.NOT_FOUND, "no such order")
+        return partition
+
+    def submit(self, batcher: Batcher[StockCommand], partition: int, command: StockCommand) -> Seat[StockCommand]:
+        """Queue a command; ProblemError (503) if this gateway, or the broker, cannot take it now."""
+        if not self.ready.is_set() or self.draining:
+            raise ProblemError(Problem.UNAVAILABLE, "this gateway is not ready; nothing was appended")
+        if batcher.away(partition, PATIENCE_S):
+            raise ProblemError(Problem.UNAVAILABLE, "the broker is away; nothing was appended")
+        try:
+            return batcher.submit(partition, command)
+        except QueueFullError as error:
+            raise ProblemError(Problem.UNAVAILABLE, f"{error}; nothing was appended") from error
+
+    async def decide(
+        self, batcher: Batcher[StockCommand], partition: int, command: StockCommand, seconds: float = ACK_S_MAX
+    ) -> tuple[Seat[StockCommand], Answer | None]:
+        """Submit a command and wait for its decision; None in place of it when it is only known to be in the log.
+
+        ProblemError as `submit`, and 503 or 504 when not even the ack came in time.
+        """
+        seat = self.submit(batcher, partition, command)
+        answer = await decided(seat, seconds)
+        if answer is None:
+            await acked(seat, ACK_S_MAX - seconds)
+        return seat, answer
