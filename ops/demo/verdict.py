@@ -1,0 +1,230 @@
+"""The demo's verdict: from the log and from what each shopper was told, not from anything that the demo believed."""
+
+import json
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from domain.ids import order_id, order_text
+from domain.outcomes import Outcome
+from ops.audit.report import Report
+from ops.audit.violations import Kind
+from ops.demo.answers import Answer, Ending, Told, percentile
+from ops.demo.history import History, longest_gap_s
+from ops.demo.plan import Options, hot_partition
+from ops.demo.sales import Answered, Sales
+from streams.keys import Keys
+from streams.topics import partition_of
+
+CREATED = 201
+OK_BELOW = 300
+REASONS_MAX = 20
+KILL_SHARES = (0.2, 0.8)
+"""The kill must hit while between these shares of the requests are decided."""
+MUST_BE_NONE = (
+    "oversold",
+    "undersold",
+    "double_holds",
+    "undecided",
+    "wrong_answers",
+    "fifo_violations",
+    "violations",
+    "still_held",
+)
+
+
+class Kill(NamedTuple):
+    """What the demo did to the owner of the hot SKU's partition, and what the system said of its end."""
+
+    worker: str
+    pid: int
+    at_ms: int
+    exit: str
+
+
+class Evidence(NamedTuple):
+    """Everything that is judged. `histories`: one a partition. `kill` None: none was asked for."""
+
+    options: Options
+    partitions: int
+    audit: Report
+    histories: list[History]
+    told: Told
+    kill: Kill | None
+
+
+class Judgement(NamedTuple):
+    """`figures`: the JSON line. `reasons`: why it failed, some of them; none if it passed."""
+
+    figures: dict[str, Any]
+    reasons: list[str]
+
+    @property
+    def passed(self) -> bool:
+        """Nothing was found wrong."""
+        return not self.reasons
+
+
+def judge(evidence: Evidence, keys: Keys) -> Judgement:
+    """The verdict. `keys`: the installation's, to know a shopper's order id."""
+    sales = Sales()
+    for history in evidence.histories:
+        sales.fold(history)
+    wrong = [*_wrong_answers(evidence, sales, keys), *_wrong_endings(evidence.told.endings, sales)]
+    reasons = [*(str(violation) for violation in evidence.audit.violations), *wrong]
+    figures = {
+        **_counted(evidence, sales, len(wrong)),
+        **_measured(evidence, sales),
+        **_failover(evidence, sales, reasons),
+        "seed": evidence.options.seed,
+    }
+    reasons += [f"{name} is {figures[name]}, not 0" for name in MUST_BE_NONE if figures[name]]
+    if figures["duplicates_absorbed"] != figures["duplicates"]:
+        reasons.append("a repeated request was answered otherwise than the first")
+    if not figures["sold"]:
+        reasons.append("nothing was sold")
+    return Judgement({**figures, "verdict": "fail" if reasons else "pass"}, reasons[:REASONS_MAX])
+
+
+def _counted(evidence: Evidence, sales: Sales, wrong: int) -> dict[str, Any]:
+    options, audit, answers = evidence.options, evidence.audit, evidence.told.answers
+    unheard = sum(1 for answer in answers if not answer.status)
+    missing = options.shoppers - len({answer.customer for answer in answers})
+    return {
+        "shoppers": options.shoppers,
+        "units": options.units,
+        "skus": options.skus,
+        "granted": sum(1 for answered in sales.answered.values() if answered.grant),
+        "sold": sum(sales.sold.values()),
+        "oversold": max(sales.oversold, audit.count_of(Kind.OVERSELL)),
+        "undersold": audit.count_of(Kind.UNDERSELL),
+        "double_holds": max(sales.double_holds, audit.count_of(Kind.DOUBLE_GRANT, Kind.LIMIT)),
+        "duplicates": sum(1 for answer in answers if answer.repeat),
+        "duplicates_absorbed": _absorbed(answers),
+        "undecided": sum(history.waiting for history in evidence.histories) + unheard + missing,
+        "wrong_answers": wrong + sales.other_repeats,
+        "fifo_violations": audit.count_of(Kind.FIFO),
+        "violations": sum(audit.counts.values()),
+        "still_held": sales.held(),
+    }
+
+
+def _measured(evidence: Evidence, sales: Sales) -> dict[str, Any]:
+    """Latencies are of each shopper's first request, from its planned moment to the answer that decided."""
+    told = evidence.told
+    latencies = [answer.latency_ms for answer in told.answers if not answer.repeat]
+    until_ms = _opened_ms(sales) + told.sale_s * 1000
+    decided = sum(1 for answered in sales.answered.values() if answered.at_ms <= until_ms)
+    return {
+        "p50_ms": round(percentile(latencies, 0.5), 1),
+        "p99_ms": round(percentile(latencies, 0.99), 1),
+        "decisions": sales.decisions,
+        "decisions_per_s": round(decided / max(told.sale_s, 0.001), 1),
+        "retries": sum(answer.tries - 1 for answer in told.answers) + sum(end.tries - 1 for end in told.endings),
+    }
+
+
+def _wrong_answers(evidence: Evidence, sales: Sales, keys: Keys) -> list[str]:
+    found = []
+    for answer in evidence.told.answers:
+        home = partition_of(answer.sku, evidence.partitions)
+        order = order_id(keys.customer, answer.customer, answer.key, home)
+        wrong = _wrong(answer, order_text(order), sales.answered.get(order)) if answer.status else None
+        if wrong:
+            found.append(f"{answer.customer} was told {answer.status} {answer.body}: {wrong}")
+    return found
+
+
+def _wrong(answer: Answer, order: str, decided: Answered | None) -> str | None:
+    """What is wrong with an answer, against the first decision on its key in the ledger."""
+    if decided is None:
+        return "the ledger has no decision on this key"
+    try:
+        body = json.loads(answer.body)
+    except ValueError:
+        return "this is not JSON"
+    if not isinstance(body, dict):
+        return "this is no object"
+    if decided.grant is None:
+        expected: dict[str, Any] = {"outcome": decided.outcome.label}
+        fits = answer.status != CREATED
+    else:
+        grant = decided.grant
+        expected = {
+            "order_id": order,
+            "status": "RESERVED",
+            "receipt": str(decided.receipt),
+            "sku": grant.sku,
+            "quantity": grant.quantity,
+            "unit_price": grant.unit_price,
+            "currency": grant.currency,
+        }
+        fits = answer.status == CREATED and _ms(body.get("expires_at")) == grant.deadline_ms
+    if fits and all(body.get(name) == value for name, value in expected.items()):
+        return None
+    return f"the ledger decided {decided.outcome.label} {expected}"
+
+
+def _wrong_endings(endings: list[Ending], sales: Sales) -> list[str]:
+    """A commit or cancel that was confirmed, but is not in the ledger; or was never confirmed."""
+    became = {order_text(order): outcome for order, outcome in sales.ended.items()}
+    found = []
+    for ending in endings:
+        wanted = Outcome.COMMITTED if ending.commit else Outcome.RELEASED
+        if ending.status < OK_BELOW and ending.status and became.get(ending.order_id) is wanted:
+            continue
+        fate = became.get(ending.order_id)
+        if ending.status >= OK_BELOW and fate is Outcome.EXPIRED:
+            continue  # it came too late, and was told so
+        verb = "commit" if ending.commit else "cancel"
+        is_now = fate.label if fate else "held"
+        found.append(f"{ending.customer}: {verb} was answered {ending.status} {ending.body}; the order is {is_now}")
+    return found
+
+
+def _absorbed(answers: list[Answer]) -> int:
+    """Repeats that got byte for byte what the first request got."""
+    first = {answer.key: (answer.status, answer.body) for answer in answers if not answer.repeat}
+    return sum(
+        1
+        for answer in answers
+        if answer.repeat and answer.status and first.get(answer.key) == (answer.status, answer.body)
+    )
+
+
+def _failover(evidence: Evidence, sales: Sales, reasons: list[str]) -> dict[str, Any]:
+    """The kill and the claim that followed, by the ledger; appends to `reasons` what does not show a take-over."""
+    kill, hot = evidence.kill, evidence.histories[hot_partition(evidence.options, evidence.partitions)]
+    figures = {"failover_s": longest_gap_s(hot, _opened_ms(sales)), "killed": None, "claimed_by": None}
+    if kill is None:
+        return figures
+    if kill.exit != "SIGKILL":
+        reasons.append(f"the killed worker {kill.worker} ended by {kill.exit}, not by SIGKILL")
+    before = [claim.claim.worker for claim in hot.claims if claim.at_ms <= kill.at_ms]
+    after = [claim.claim.worker for claim in hot.claims if claim.at_ms > kill.at_ms]
+    if before[-1:] != [kill.worker]:
+        reasons.append(f"{kill.worker} was killed, but the hot partition's owner was {before[-1:]}")
+    if not after or after[0] == kill.worker:
+        reasons.append(f"no other worker claimed the hot partition after {kill.worker} was killed: {after}")
+    decided = sum(1 for answered in sales.answered.values() if answered.at_ms <= kill.at_ms)
+    share = decided / evidence.options.shoppers
+    low, high = KILL_SHARES
+    if not low <= share <= high:
+        reasons.append(f"{share:.0%} of the requests were decided at the kill, not {low:.0%} to {high:.0%}")
+    return {
+        **figures,
+        "killed": kill.worker,
+        "claimed_by": after[0] if after else None,
+        "decided_at_kill": round(share, 3),
+    }
+
+
+def _opened_ms(sales: Sales) -> int:
+    return min((answered.at_ms for answered in sales.answered.values()), default=0)
+
+
+def _ms(text: object) -> int | None:
+    """An RFC 3339 time in milliseconds."""
+    try:
+        return round(datetime.fromisoformat(str(text)).timestamp() * 1000)
+    except ValueError:
+        return None
