@@ -1,0 +1,173 @@
+"""GENESIS: the first record of every partition of a commands topic and its ledger, which binds the two together.
+
+It is written once, by `turnstile topics apply`. What is found instead of it tells a log that was never begun from one
+whose topic was lost, re-created, or is somebody else's.
+"""
+
+import secrets
+from typing import NamedTuple
+
+from ops.topics_admin import TopicsError
+from streams.log import Log
+from streams.records import (
+    GENESIS,
+    LOG_ID_BYTES,
+    NONCE_BYTES,
+    Genesis,
+    LedgerRecord,
+    UndecodableError,
+    command_digest,
+    decode_genesis,
+    decode_genesis_body,
+    decode_ledger,
+    digest,
+    encode_body,
+    encode_genesis,
+    encode_ledger,
+)
+
+RECOVER = (
+    "restore the topic from a backup, or give up this log: delete all its topics, or set another TURNSTILE_NAMESPACE"
+)
+
+
+class Begun(NamedTuple):
+    """A log with all its GENESIS records. `written`: how many were missing until now."""
+
+    log_id: bytes
+    written: int
+
+
+class _Head(NamedTuple):
+    """The beginning of one partition of both topics. `command`: (timestamp, value) at offset 0 if it is kept."""
+
+    partition: int
+    commands_end: int
+    ledger_end: int
+    command: tuple[int, bytes] | None
+    commands_genesis: Genesis | None
+    ledger_genesis: Genesis | None
+
+
+async def begin(log: Log, commands: str, ledger: str, partitions: int) -> Begun:
+    """Write what GENESIS records are missing, if nothing speaks against it. TopicsError lists all that does."""
+    heads = await _heads(log, commands, ledger, partitions)
+    log_id = _common_log_id(heads, ledger) or secrets.token_bytes(LOG_ID_BYTES)
+    written = 0
+    for head in heads:
+        mine = Genesis(log_id, partitions, head.partition)
+        command = head.command
+        if head.commands_genesis is None and head.ledger_genesis is None:
+            value = encode_genesis(mine)
+            position = await log.append(commands, head.partition, value, _key(head.partition))
+            command = (position.timestamp_ms, value)
+            written += 1
+            if position.offset != 0:
+                raise TopicsError([f"{commands}[{head.partition}]: somebody else wrote to it just now; {RECOVER}"])
+        if head.ledger_genesis is None and command is not None:
+            body = encode_body(mine._replace(cmd_digest=command_digest(*command)))
+            record = LedgerRecord(GENESIS, 0, bytes(NONCE_BYTES), 0, digest(body), body)
+            position = await log.append(ledger, head.partition, encode_ledger(record), _key(head.partition))
+            written += 1
+            if position.offset != 0:
+                raise TopicsError([f"{ledger}[{head.partition}]: somebody else wrote to it just now; {RECOVER}"])
+    return Begun(log_id, written)
+
+
+async def inspect(log: Log, commands: str, ledger: str, partitions: int) -> bytes | None:
+    """Look only: the log id, None if the log was not begun in every partition. TopicsError as `begin`."""
+    heads = await _heads(log, commands, ledger, partitions)
+    log_id = _common_log_id(heads, ledger)
+    return log_id if all(head.ledger_genesis is not None for head in heads) else None
+
+
+async def _heads(log: Log, commands: str, ledger: str, partitions: int) -> list[_Head]:
+    """Read the beginnings, judge each."""
+    heads = []
+    problems: list[str] = []
+    for partition in range(partitions):
+        try:
+            head = await _head(log, commands, ledger, partition)
+        except UndecodableError as error:
+            problems.append(str(error))
+            continue
+        problems += _contradictions(head, commands, ledger, partitions)
+        heads.append(head)
+    if problems:
+        raise TopicsError(problems)
+    return heads
+
+
+async def _head(log: Log, commands: str, ledger: str, partition: int) -> _Head:
+    kept = await log.beginning(commands, partition) == 0
+    command = [record async for record in log.read(commands, partition, 0, 1)] if kept else []
+    entry = [record async for record in log.read(ledger, partition, 0, 1)]
+    return _Head(
+        partition,
+        await log.end(commands, partition),
+        await log.end(ledger, partition),
+        (command[0].timestamp_ms, command[0].value) if command else None,
+        _of_commands(command[0].value, f"{commands}[{partition}]") if command else None,
+        _of_ledger(entry[0].value, f"{ledger}[{partition}]") if entry else None,
+    )
+
+
+def _of_commands(value: bytes, where: str) -> Genesis:
+    try:
+        return decode_genesis(value)
+    except UndecodableError as error:
+        message = (
+            f"{where} begins with a record of somebody else ({error}): it was re-created or is not ours; {RECOVER}"
+        )
+        raise UndecodableError(message) from error
+
+
+def _of_ledger(value: bytes, where: str) -> Genesis:
+    try:
+        header = decode_ledger(value)
+        if header.kind == GENESIS and header.digest == digest(header.body):
+            return decode_genesis_body(header.body)
+    except UndecodableError:
+        pass
+    message = f"{where} does not begin with a GENESIS record: it was re-created or is not ours; {RECOVER}"
+    raise UndecodableError(message)
+
+
+def _contradictions(head: _Head, commands: str, ledger: str, partitions: int) -> list[str]:
+    """What speaks against this partition, as problems with their way out."""
+    problems = []
+    for topic, genesis in ((commands, head.commands_genesis), (ledger, head.ledger_genesis)):
+        if genesis is not None and genesis.partitions != partitions:
+            problems.append(
+                f"{topic}[{head.partition}] belongs to a log of {genesis.partitions} partitions, not {partitions}: "
+                f"set TURNSTILE_PARTITIONS={genesis.partitions} (P is constant for the life of a log)"
+            )
+        if genesis is not None and genesis.partition != head.partition:
+            problems.append(f"{topic}[{head.partition}] holds partition {genesis.partition} of a log; {RECOVER}")
+    mine, theirs = head.commands_genesis, head.ledger_genesis
+    if theirs is None and head.commands_end > 1:
+        problems.append(f"{ledger}[{head.partition}] is empty but commands were taken: it was re-created; {RECOVER}")
+    if theirs is not None and head.commands_end == 0:
+        problems.append(f"{commands}[{head.partition}] is empty but its ledger is not: it was re-created; {RECOVER}")
+    if mine is not None and theirs is not None and head.command is not None:
+        if mine.log_id != theirs.log_id:
+            problems.append(
+                f"{commands}[{head.partition}] is of log {mine.log_id.hex()}, {ledger}[{head.partition}] of "
+                f"{theirs.log_id.hex()}: one of them was re-created; {RECOVER}"
+            )
+        elif command_digest(*head.command) != theirs.cmd_digest:
+            problems.append(f"{commands}[{head.partition}] is not the topic that its ledger began with; {RECOVER}")
+    return problems
+
+
+def _common_log_id(heads: list[_Head], ledger: str) -> bytes | None:
+    """The id that all GENESIS records share, None if there is none yet."""
+    found = {genesis.log_id for head in heads for genesis in (head.commands_genesis, head.ledger_genesis) if genesis}
+    if len(found) > 1:
+        ids = ", ".join(sorted(log_id.hex() for log_id in found))
+        raise TopicsError([f"the partitions of {ledger} and its commands are of different logs ({ids}); {RECOVER}"])
+    return found.pop() if found else None
+
+
+def _key(partition: int) -> bytes:
+    return str(partition).encode()
