@@ -33,19 +33,26 @@ class Action(Enum):
     FENCED = ("partition.fenced", WARNING, "partition {partition} was taken by another worker: {reason}")
     YIELDING = ("partition.yielding", INFO, "handing partition {partition} to {to}")
     YIELDED = ("partition.yielded", INFO, "handed partition {partition} over: {reason}")
-    PARKED = ("partition.parked", ERROR, "partition {partition} is parked at src {src}: it stopped three owners")
-    PARTITION_STOPPED = ("partition.stopped", CRITICAL, "partition {partition} stands still: {reason}")
+    ROLE_CHANGED = ("partition.role", INFO, "partition {partition} is {role}: {reason}")
+
     ALARM = ("partition.alarm", ERROR, "partition {partition}: {message}")
-    CLOCK_AHEAD = ("partition.clock-ahead", ERROR, "partition {partition} has a record {ahead_ms} ms in the future")
+
+    # Alarms of the partition machine (streams/effects.py: Alarm carries label and message).
+    PARTITION_STOPPED = ("partition.stopped", CRITICAL, "partition {partition}: {problem}")
+    FAULT = ("decide.fault", ERROR, "partition {partition}: {problem}")
+    FOLD_FAILED = ("fold.failed", CRITICAL, "partition {partition}: {problem}")
+    COMMANDS_FOREIGN = ("commands.foreign", CRITICAL, "partition {partition}: {problem}")
+    CLOCK_AHEAD = ("clock.ahead", ERROR, "partition {partition}: {problem}")
+    RULES_UNKNOWN = ("rules.unknown", ERROR, "partition {partition}: {problem}")
+    LEDGER_DIVERGENT = ("ledger.divergent", CRITICAL, "partition {partition}: {problem}")
+    LEDGER_BROKEN = ("ledger.broken", CRITICAL, "partition {partition}: {problem}")
+    LEDGER_AHEAD = ("ledger.ahead", CRITICAL, "partition {partition}: {problem}")
 
     # The ledger and its facts (R1-R6, W5, W6, W10).
     STALE = ("ledger.stale", WARNING, "dropped a stale record at {partition}:{offset}")
     DUPLICATE = ("ledger.duplicate", DEBUG, "dropped a duplicate at {partition}:{offset}")
-    DIVERGENCE = ("ledger.divergence", CRITICAL, "two owners decided {partition} src {src} differently")
-    LEDGER_BROKEN = ("ledger.broken", CRITICAL, "the record at {partition}:{offset} of the current epoch is broken")
     APPEND_FAILED = ("ledger.append-failed", CRITICAL, "an append to partition {partition} failed: {reason}")
     REPUBLISHED = ("facts.republished", INFO, "published {count} facts of partition {partition} again")
-    FAULT = ("decision.fault", ERROR, "a bug in deciding {partition}:{src}:{index}: {reason}")
     DEAD_LETTER = ("dead-letter.written", ERROR, "{topic} {partition}:{offset} went to the dead letters: {reason}")
     RULED = ("ledger.ruled", WARNING, "{operator} ruled on partition {partition} src {src}: {reason}")
 
@@ -73,3 +80,11 @@ class Action(Enum):
         self.label = label
         self.level = level
         self.sentence = sentence
+
+    @classmethod
+    def labelled(cls, label: str) -> "Action":
+        """Return the action of a label, such as an Alarm's; KeyError if there is none."""
+        for action in cls:
+            if action.label == label:
+                return action
+        raise KeyError(label)

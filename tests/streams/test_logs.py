@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from streams.acceptance import Verdict
 from streams.actions import Action
 from streams.logs import RESERVED, Log, LoggingSetupError, RepeatFilter, set_up_logging
 
@@ -59,9 +60,9 @@ def test_an_error_carries_its_traceback_in_the_same_line():
     try:
         int("x")
     except ValueError as error:
-        Log("t")(Action.FAULT, partition=0, src=1, index=2, reason=error, error=error)
+        Log("t")(Action.FAULT, partition=0, problem=error, error=error)
     (line,) = logged(stream)
-    assert line["message"].startswith("a bug in deciding 0:1:2: invalid literal")
+    assert line["message"].startswith("partition 0: invalid literal")
     assert "Traceback" in line["exception"]
     assert "test_logs.py" in line["exception"]
 
@@ -134,6 +135,23 @@ def test_names_of_actions_are_unique_and_in_one_style():
     labels = [action.label for action in Action]
     assert len(labels) == len(set(labels))
     assert all(set(label) <= set(string.ascii_lowercase + ".-") for label in labels)
+
+
+def alarms(source: str) -> set[str]:
+    """First arguments of `Alarm(...)` that are written out."""
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    named = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id in {"Alarm", "_fail"}]
+    return {call.args[0].value for call in named if isinstance(call.args[0], ast.Constant)}
+
+
+def test_every_alarm_of_the_machine_is_in_the_catalogue():
+    found = set().union(*(alarms(path.read_text()) for path in (ROOT / "streams").glob("*.py")))
+    assert len(found) >= 4
+    assert {label for label in found if Action.labelled(label).label != label} == set()
+    for verdict in (Verdict.DIVERGENT, Verdict.BROKEN, Verdict.AHEAD):
+        assert Action.labelled(f"ledger.{verdict.value}").level >= logging.ERROR
+    with pytest.raises(KeyError):
+        Action.labelled("no.such")
 
 
 def fields_of(action: Action) -> set[str]:
