@@ -1,0 +1,135 @@
+"""Writes docs/reference from the catalogues in the source: `python -m ops.reference`, or `make docs`.
+
+A test compares the files with `pages()`, so the reference is never older than the code.
+"""
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from domain.outcomes import Outcome
+from domain.stock import COMMANDS
+from settings import GatewaySettings, Shared, WorkerSettings
+from streams.actions import Action
+from streams.metrics import GATEWAY, WORKER, Metric
+from streams.protocol import PROTOCOL_COMMANDS
+from streams.topics import CATALOGUE, DAY_MS, Topic
+
+FOLDER = Path(__file__).parents[1] / "docs" / "reference"
+HEAD = "<!-- Written by `make docs` from the source; do not edit. -->\n"
+PROGRAMS: dict[str, type[Shared]] = {
+    "Every program": Shared,
+    "Worker (`python -m agents inventory`)": WorkerSettings,
+    "Gateway (`python -m gateway`)": GatewaySettings,
+}
+
+
+def pages() -> dict[str, str]:
+    """File name -> text of every page."""
+    return {
+        "settings.md": _settings(),
+        "topics.md": _topics(),
+        "metrics.md": _metrics(),
+        "log-actions.md": _actions(),
+        "outcomes.md": _outcomes(),
+        "commands.md": _commands(),
+    }
+
+
+def main() -> None:
+    """Write the pages."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, text in pages().items():
+        (FOLDER / name).write_text(text, "utf-8")
+
+
+def _settings() -> str:
+    parts = ["# Settings", "Environment variables, read once at the start of a program."]
+    for title, model in PROGRAMS.items():
+        inherited = set() if model is Shared else set(Shared.model_fields)
+        rows = [
+            (f"`TURNSTILE_{name.upper()}`", _default(field), field.description or "")
+            for name, field in model.model_fields.items()
+            if name not in inherited
+        ]
+        parts += [f"## {title}", _table(("variable", "default", "meaning"), rows)]
+    return _page(parts)
+
+
+def _default(field: Any) -> str:
+    factory = field.default_factory
+    if factory is not None:
+        return (factory.__doc__ or "").split(",")[0].split(":")[0]
+    return f"`{field.default}`" if field.default != "" else "-"
+
+
+def _topics() -> str:
+    def kept(topic: Topic) -> str:
+        if topic.cleanup == "compact":
+            return "compacted"
+        return "all" if topic.retention_ms < 0 else f"{topic.retention_ms // DAY_MS} d"
+
+    rows = [(f"`{topic.name}`", kept(topic), topic.timestamp_type) for topic in CATALOGUE]
+    return _page(
+        [
+            "# Topics",
+            (
+                "All have the same number of partitions (`TURNSTILE_PARTITIONS`), for the life of a log; a namespace "
+                "is a prefix of the names. `turnstile topics apply` creates and checks them."
+            ),
+            _table(("topic", "kept", "timestamps"), rows),
+        ]
+    )
+
+
+def _metrics() -> str:
+    def rows(metrics: Iterable[Metric]) -> list[tuple[str, ...]]:
+        return [(f"`{m.name}`", m.kind, ", ".join(m.labels) or "-", m.meaning) for m in metrics]
+
+    head = ("metric", "type", "labels", "meaning")
+    return _page(["# Metrics", "## Worker", _table(head, rows(WORKER)), "## Gateway", _table(head, rows(GATEWAY))])
+
+
+def _actions() -> str:
+    rows = [(f"`{a.label}`", logging.getLevelName(a.level).lower(), a.sentence) for a in Action]
+    return _page(
+        ["# Log actions", "Every line of JSON carries one `action`.", _table(("action", "level", "sentence"), rows)]
+    )
+
+
+def _outcomes() -> str:
+    rows = [(str(int(outcome)), f"`{outcome.label}`") for outcome in Outcome]
+    return _page(
+        [
+            "# Outcomes",
+            (
+                "What a command can come to, in the order in which it is checked. The code stands in the ledger; 128 "
+                "added to it says that the command was decided before and this is the first answer again."
+            ),
+            _table(("code", "outcome"), rows),
+        ]
+    )
+
+
+def _commands() -> str:
+    rows = [
+        (str(kind), f"`{command.__name__}`", (command.__doc__ or "").splitlines()[0])
+        for kind, command in sorted({**COMMANDS, **PROTOCOL_COMMANDS}.items())
+    ]
+    return _page(
+        ["# Commands", "What a record of `stock.commands` may hold.", _table(("kind", "command", "meaning"), rows)]
+    )
+
+
+def _page(parts: Iterable[str]) -> str:
+    return HEAD + "\n" + "\n\n".join(parts) + "\n"
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+if __name__ == "__main__":
+    main()
