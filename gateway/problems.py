@@ -30,6 +30,13 @@ class Problem(Enum):
     TOO_LARGE = ("too-large", 413, "The request is too large", "", None)
     TOO_MANY = ("too-many-requests", 429, "Too many requests", "", 1)
     UNAVAILABLE = ("unavailable", 503, "Not now", "", 1)
+    WRONG_KEY = (
+        "wrong-customer-key",
+        503,
+        "This gateway hashes customers with another key",
+        "the SKU was made with another customer key: every gateway needs the same data folder's keys",
+        None,
+    )
     BUG = ("bug", 500, "A bug in the gateway", "it was logged; a repeat with the same key is safe", None)
     OUTCOME_UNKNOWN = (
         "outcome-unknown",
@@ -62,7 +69,13 @@ class Problem(Enum):
     INSUFFICIENT = ("insufficient", 409, "Fewer units are left than asked for", "a smaller quantity may succeed", None)
     GONE = ("gone", 409, "There is no such hold any more", "", None)
     NOT_YOURS = ("not-yours", 404, "No such order", "", None)
-    SHORTFALL = ("shortfall", 409, "Fewer units are available than to be taken away", "", None)
+    SHORTFALL = (
+        "shortfall",
+        409,
+        "Fewer units were available than were to be taken away",
+        "what was available was taken away, the rest was not",
+        None,
+    )
     CONFLICT = ("conflict", 409, "Something else was changed before", "look again, then repeat", None)
 
     def __init__(self, label: str, status: int, title: str, detail: str, retry_after_s: int | None) -> None:

@@ -19,7 +19,7 @@ from gateway.waiting import ACK_S_MAX, acked, decided
 from settings import GatewaySettings
 from streams.actions import Action
 from streams.batcher import Batch, Batcher, QueueFullError, Seat, Target
-from streams.identity import LogIdentity
+from streams.identity import Identity
 from streams.kafka import producer
 from streams.keys import Keys
 from streams.logs import Log
@@ -41,9 +41,7 @@ class Service:
     Commands of customers go as role gateway, those that need scope ops as role ops: each role has a batcher.
     """
 
-    def __init__(
-        self, settings: GatewaySettings, servers: str, topics: Topics, identity: LogIdentity, keys: Keys
-    ) -> None:
+    def __init__(self, settings: GatewaySettings, servers: str, topics: Topics, identity: Identity, keys: Keys) -> None:
         name = settings.gateway
         self.keys = keys
         self.partitions = identity.partitions
@@ -149,6 +147,12 @@ class Service:
         if wait_s:
             headers = {"Retry-After": str(max(1, round(wait_s)))}
             raise ProblemError(Problem.TOO_MANY, "slow down", headers=headers)
+
+    def check_customer_key(self, sku: str) -> None:
+        """ProblemError (503) if the SKU's customers are hashed with a key that is not ours: limits would not hold."""
+        pool = self.view.pools.get(sku)
+        if pool is not None and pool.customer_key != self.keys.customer_id:
+            raise ProblemError(Problem.WRONG_KEY)
 
     def home(self, order: bytes) -> int:
         """The partition of an order; ProblemError (404) if there is no such partition."""

@@ -1,0 +1,11 @@
+"""Log time as clients see it."""
+
+from datetime import UTC, datetime, timedelta
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def rfc3339(time_ms: int) -> str:
+    """Milliseconds since 1970 as RFC 3339 in UTC: 2026-01-31T12:05:00.000Z."""
+    moment = _EPOCH + timedelta(milliseconds=time_ms)
+    return moment.isoformat(timespec="milliseconds")[:-6] + "Z"
