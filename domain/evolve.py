@@ -8,7 +8,6 @@ from typing import Any
 
 from domain.outcomes import InvariantViolatedError
 from domain.pool import Adjustment, Phase, Policy, Pool, Terms
-from domain.refusals import Refusal
 from domain.reservation import ENDED, NO_TERMS, Row, RowState
 from domain.state import Inventory
 from domain.stock import (
@@ -38,7 +37,7 @@ def begin(state: Inventory, src: int, clk: int) -> None:
     state.touched = []
     state.rules = state.rules_by_version[state.rules_version]
     rules = state.rules
-    state.refusals.turn(clk // rules.refusal_generation_ms, rules.refusal_generations, src)
+    state.refusals.turn(clk // rules.refusal_generation_ms, rules.refusal_generations)
     for ended_ms, hold in state.endings.take(clk - rules.ended_keep_ms, rules.prune_max):
         row = state.rows.get(hold)
         if row is not None and row.state in ENDED and row.moment_ms == ended_ms:
@@ -46,7 +45,7 @@ def begin(state: Inventory, src: int, clk: int) -> None:
 
 
 def _forget(state: Inventory, row: Row) -> None:
-    state.rows.remove(row.hold)
+    state.rows.remove(row)
     state.returns.pop(row.hold, None)
     if row.terms == NO_TERMS:
         state.tombstone_count -= 1
@@ -67,7 +66,7 @@ def finish(state: Inventory) -> None:
 def granted(state: Inventory, changes: Sequence[Granted]) -> None:
     """No row -> HELD: available to held."""
     src, clk, terms = state.src, state.clk, state.terms
-    add_row, add_count, add_deadline = state.rows.add, state.counts.add, state.deadlines.add
+    add_row, add_count, add_deadline = state.rows.hold, state.counts.add_held, state.deadlines.add
     for index, hold, sku, customer, quantity, price, currency, deadline_ms, fingerprint, _ in changes:
         pool = state.pool(sku)
         number = pool.terms
@@ -79,10 +78,8 @@ def granted(state: Inventory, changes: Sequence[Granted]) -> None:
         pool.held += quantity
         if pool.touched_at != src:
             state.touch(pool)
-        add_row(
-            Row(hold, 1, customer, fingerprint, number, quantity, 0, src, index, deadline_ms, deadline_ms),
-        )
-        add_count(customer, pool.number, quantity)
+        add_row(hold, customer, fingerprint, number, quantity, src, index, deadline_ms)
+        add_count(customer, pool.key, quantity)
         add_deadline(pool, deadline_ms, hold)
 
 
@@ -90,7 +87,7 @@ def refused(state: Inventory, changes: Sequence[Refused]) -> None:
     """A refusal is remembered; no counter moves."""
     src, add = state.src, state.refusals.add
     for index, hold, outcome, fingerprint in changes:
-        add(Refusal(hold, outcome, fingerprint, src, index))
+        add(hold, outcome, fingerprint, src, index)
 
 
 def _row(state: Inventory, hold: bytes, *states: RowState) -> Row:
@@ -115,11 +112,12 @@ def sold(state: Inventory, changes: Sequence[Sold]) -> None:
         if row.state == RowState.HELD:
             pool.held -= row.quantity
             state.deadlines.drop(pool, row.moment_ms)
+            state.counts.add_held(row.customer, pool.key, -row.quantity)
         else:
             pool.available -= row.quantity
-            state.counts.add(row.customer, pool.number, row.quantity)
         pool.sold += row.quantity
-        state.rows.update(hold, RowState.SOLD, 0, state.clk)
+        state.counts.add_sold(row.customer, pool.key, row.quantity)
+        state.rows.update(row, RowState.SOLD, 0, state.clk)
 
 
 def released(state: Inventory, changes: Sequence[Released]) -> None:
@@ -136,17 +134,16 @@ def released(state: Inventory, changes: Sequence[Released]) -> None:
             pool.available += left
             if row.state == RowState.HELD:
                 pool.held -= left
+                state.counts.add_held(row.customer, pool.key, -left)
                 state.deadlines.drop(pool, row.moment_ms)
             else:
                 pool.sold -= left
-            state.counts.add(row.customer, pool.number, -left)
+                state.counts.add_sold(row.customer, pool.key, -left)
         _end(state, row, RowState.RELEASED, row.returned)
 
 
 def _bury(state: Inventory, index: int, hold: bytes, customer: bytes) -> None:
-    state.rows.add(
-        Row(hold, RowState.RELEASED, customer, b"", NO_TERMS, 0, 0, state.src, index, 0, state.clk),
-    )
+    state.rows.bury(hold, customer, state.src, index, state.clk)
     state.endings.add(state.clk, hold)
     state.tombstone_count += 1
     if customer:
@@ -154,7 +151,7 @@ def _bury(state: Inventory, index: int, hold: bytes, customer: bytes) -> None:
 
 
 def _end(state: Inventory, row: Row, end: RowState, returned: int) -> None:
-    state.rows.update(row.hold, end, returned, state.clk)
+    state.rows.update(row, end, returned, state.clk)
     state.endings.add(state.clk, row.hold)
 
 
@@ -168,7 +165,7 @@ def expired(state: Inventory, changes: Sequence[Expired]) -> None:
         pool = _pool_of(state, row)
         pool.held -= row.quantity
         pool.available += row.quantity
-        state.counts.add(row.customer, pool.number, -row.quantity)
+        state.counts.add_held(row.customer, pool.key, -row.quantity)
         state.deadlines.drop(pool, row.moment_ms)
         _end(state, row, RowState.EXPIRED, 0)
 
@@ -182,7 +179,7 @@ def extended(state: Inventory, changes: Sequence[Extended]) -> None:
             raise InvariantViolatedError(message)
         pool = state.terms[row.terms - 1].pool
         state.deadlines.drop(pool, row.moment_ms)
-        state.rows.update(hold, RowState.HELD, 0, deadline_ms)
+        state.rows.update(row, RowState.HELD, 0, deadline_ms)
         state.deadlines.add(pool, deadline_ms, hold)
 
 
@@ -200,12 +197,12 @@ def returned(state: Inventory, changes: Sequence[Returned]) -> None:
             pool.available += quantity
         else:
             pool.written_off += quantity
-        state.counts.add(row.customer, pool.number, -quantity)
+        state.counts.add_sold(row.customer, pool.key, -quantity)
         state.returns.setdefault(hold, {})[reference] = (quantity, restock)
         if back == row.quantity:
             _end(state, row, RowState.RETURNED, back)
         else:
-            state.rows.update(hold, RowState.SOLD, back, row.moment_ms)
+            state.rows.update(row, RowState.SOLD, back, row.moment_ms)
 
 
 def adjusted(state: Inventory, changes: Sequence[Adjusted]) -> None:

@@ -36,10 +36,10 @@ class Adjustment(NamedTuple):
 class Pool:
     """Counters obey received = available + held + sold + written_off, all >= 0, after every record.
 
-    Negative adjustments lower `received`; a return that is not restocked moves units from sold to written_off.
-    `terms` is the number of what the next grant is granted under. `touched_at` is the last src that changed it.
-    `adjustments` grows by one small entry an Adjust, an operator's act, and is never pruned: a repeated restock must
-    change nothing for ever.
+    Negative adjustments lower `received`; a return that is not restocked moves units from sold to written_off. `key`
+    is the pool's number in its partition, 4 bytes. `terms` is the number of what the next grant is granted under.
+    `touched_at` is the last src that changed it. `adjustments` grows by one small entry an Adjust, an operator's act,
+    and is never pruned: a repeated restock must change nothing for ever.
     """
 
     __slots__ = (
@@ -47,7 +47,7 @@ class Pool:
         "available",
         "deadlines",
         "held",
-        "number",
+        "key",
         "phase",
         "policy",
         "received",
@@ -61,7 +61,7 @@ class Pool:
     )
 
     def __init__(self, number: int, sku: str, policy: Policy, terms: int) -> None:
-        self.number = number
+        self.key = number.to_bytes(4, "big")
         self.sku = sku
         self.policy = policy
         self.terms = terms

@@ -17,13 +17,13 @@ class Refusal(NamedTuple):
 class Refusals(Protocol):
     """Generations by log time: the oldest is forgotten as a whole. The compact form is tables/refusals.py."""
 
-    def turn(self, generation: int, keep: int, src: int) -> None:
-        """The record at `src` is of `generation`; forget all but the `keep` newest numbers."""
+    def turn(self, number: int, keep: int) -> None:
+        """Log time is in generation `number` (numbers never go back); forget all but the `keep` newest numbers."""
 
     def get(self, hold: bytes) -> Refusal | None:
         """The remembered one, if there is one."""
 
-    def add(self, refusal: Refusal) -> None:
+    def add(self, hold: bytes, outcome: int, fingerprint: bytes, offset: int, position: int) -> None:
         """Remember; the caller keeps to the limit on `len`. InvariantViolatedError if one is remembered."""
 
     def __iter__(self) -> Iterator[Refusal]:

@@ -46,14 +46,27 @@ class Rows(Protocol):
     def get(self, hold: bytes) -> Row | None:
         """The row, if there is one."""
 
-    def add(self, row: Row) -> None:
-        """A new row; InvariantViolatedError if the hold has one."""
+    def hold(
+        self,
+        hold: bytes,
+        customer: bytes,
+        fingerprint: bytes,
+        terms: int,
+        quantity: int,
+        offset: int,
+        position: int,
+        deadline_ms: int,
+    ) -> None:
+        """A new HELD row; InvariantViolatedError if the hold has one."""
 
-    def update(self, hold: bytes, state: int, returned: int, moment_ms: int) -> None:
-        """What changes in a row's life; InvariantViolatedError if there is none."""
+    def bury(self, hold: bytes, customer: bytes, offset: int, position: int, ended_ms: int) -> None:
+        """A new RELEASED row that nothing was granted for; InvariantViolatedError if the hold has one."""
 
-    def remove(self, hold: bytes) -> None:
-        """InvariantViolatedError if there is none."""
+    def update(self, row: Row, state: int, returned: int, moment_ms: int) -> None:
+        """What changes in the life of a row that `get` just gave."""
+
+    def remove(self, row: Row) -> None:
+        """An ended row leaves."""
 
     def __iter__(self) -> Iterator[Row]:
         """In no order that means anything."""
@@ -64,13 +77,14 @@ class Rows(Protocol):
 class Counts(Protocol):
     """Units held and sold per customer and pool; a customer's count is removed at 0."""
 
-    def get(self, customer: bytes, pool: int) -> int:
-        """0 if there is none."""
+    def get(self, customer: bytes, pool_key: bytes) -> int:
+        """Units held and sold."""
 
-    def add(self, customer: bytes, pool: int, units: int) -> None:
+    def add_held(self, customer: bytes, pool_key: bytes, units: int) -> None:
         """`units` may be negative; InvariantViolatedError if the count would be."""
 
-    def __iter__(self) -> Iterator[tuple[bytes, int, int]]:
-        """(customer, pool, units), in no order that means anything."""
+    def add_sold(self, customer: bytes, pool_key: bytes, units: int) -> None:
+        """As `add_held`."""
 
-    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[tuple[bytes, bytes, int, int]]:
+        """(customer, pool key, held, sold), in no order that means anything."""

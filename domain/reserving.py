@@ -61,7 +61,7 @@ def judge(state: Inventory, pool: Pool, customer: bytes, quantity: int, max_pric
         return Outcome.CLOSED if pool.phase is Phase.CLOSED else Outcome.NOT_OPEN
     if 0 <= max_price < pool.policy.price:
         return Outcome.PRICE_CHANGED
-    if state.counts.get(customer, pool.number) + quantity > pool.policy.limit:
+    if state.counts.get(customer, pool.key) + quantity > pool.policy.limit:
         return Outcome.LIMIT_REACHED
     available = pool.available
     if quantity <= available:

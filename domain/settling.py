@@ -42,7 +42,7 @@ def commit(state: Inventory, command: Commit, index: int) -> Verdict:
 
 def _sell_again(state: Inventory, row: Row, index: int) -> Verdict:
     pool = state.terms[row.terms - 1].pool
-    counted = state.counts.get(row.customer, pool.number)
+    counted = state.counts.get(row.customer, pool.key)
     if row.quantity <= pool.available and counted + row.quantity <= pool.policy.limit:
         return Verdict(Outcome.COMMITTED, (Sold(index, row.hold),))
     lacking = pool if due_now(pool, state.clk) else None

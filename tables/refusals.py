@@ -1,4 +1,4 @@
-"""Remembered refusals in their compact form: 32 bytes each, forgotten by generation without being searched for."""
+"""Remembered refusals in their compact form: 32 bytes each, forgotten a generation at a time."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -6,90 +6,111 @@ from collections.abc import Iterator
 from domain.ids import FINGERPRINT_BYTES, HOLD_ID_BYTES
 from domain.outcomes import InvariantViolatedError
 from domain.refusals import Refusal
-from tables.packed import PackedTable
+from tables.filter import KeyFilter
 
 _TAIL = 7
 """Offset (40 bits: 170 years at 200 records a second), position (9 bits: 0..499) and outcome (7 bits)."""
 _FINGERPRINT = HOLD_ID_BYTES + FINGERPRINT_BYTES
 WIDTH = _FINGERPRINT + _TAIL
-TIDIED_PER_TURN = 16
-"""Buckets that each record clears of what is forgotten, in turn; a bucket is also cleared when something is added."""
+BUCKETS = 1 << 13
+"""Per generation, made when first used. At the limit of 8.4 M refusals in five generations a bucket has 205 records
+(6.5 KB, searched in about 1 us, only for keys that the filter cannot rule out); dropping them all takes 1 ms."""
+_GROWTH_MASK = (1 << 10) - 1
+"""Room in the filter is asked for every 1,024 refusals."""
+_MARKS = 250
+"""Marks of generations in the filter, 1..250. After 250 generations (2 h) a mark is used again: an old one may then
+cost a search, never an answer."""
 
 
-class RefusalTable(PackedTable):
-    """domain.refusals.Refusals. A refusal is live if its offset is in a live generation: at or after `_floor`."""
+class _Generation:
+    __slots__ = ("buckets", "count", "number")
 
-    __slots__ = ("_floor", "_generations", "_live", "_tidied")
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.count = 0
+        self.buckets: list[bytearray | None] = [None] * BUCKETS
+
+    def find(self, hold: bytes) -> bytes | None:
+        """The record of a hold."""
+        bucket = self.buckets[hash(hold) & BUCKETS - 1]
+        if bucket is None:
+            return None
+        at = bucket.find(hold)
+        while at > 0 and at % WIDTH:
+            at = bucket.find(hold, at + 1)
+        return None if at < 0 else bytes(bucket[at : at + WIDTH])
+
+
+class RefusalTable:
+    """domain.refusals.Refusals. A filter slot has the mark of the last generation that put a key there."""
+
+    __slots__ = ("_count", "_filter", "_generations", "_mark", "_search")
 
     def __init__(self) -> None:
-        super().__init__(HOLD_ID_BYTES, WIDTH)
-        self._floor = 0
-        self._live = 0
-        self._generations: deque[list[int]] = deque()
-        """(number, first src, refusals) of each live generation, oldest first."""
-        self._tidied = 0
+        self._filter = KeyFilter()
+        self._generations: deque[_Generation] = deque()
+        self._count = 0
+        self._mark = 0
+        self._search: dict[int, list[_Generation]] = {}
+        """By mark, the generations that a key in such a slot may be in: that one and all older, newest first."""
 
-    def turn(self, generation: int, keep: int, src: int) -> None:
-        """The record at `src` is of `generation`; forget all but the `keep` newest numbers."""
+    def turn(self, number: int, keep: int) -> None:
+        """Log time is in generation `number` (numbers never go back); forget all but the `keep` newest numbers."""
         generations = self._generations
-        if not generations or generations[-1][0] != generation:
-            generations.append([generation, src, 0])
-            while generations[0][0] <= generation - keep:
-                self._live -= generations.popleft()[2]
-            self._floor = generations[0][1]
-        if self._records > self._live:
-            self._tidy()
+        if generations and generations[-1].number == number:
+            return
+        generations.append(_Generation(number))
+        self._mark = number % _MARKS + 1
+        while generations[0].number <= number - keep:
+            self._count -= generations.popleft().count
+        newest = list(reversed(generations))
+        self._search = {each.number % _MARKS + 1: newest[place:] for place, each in enumerate(newest)}
 
     def get(self, hold: bytes) -> Refusal | None:
-        """The remembered one, if there is one. At most one of a bucket's is live, and it comes after the others."""
-        bucket = self.bucket(hold)
-        at = self.place(bucket, hold)
-        if at < 0:
+        """The remembered one, if there is one."""
+        known = self._filter
+        generations = self._search.get(known.slots[hash(hold) & known.mask])
+        if generations is None:
             return None
-        refusal = _unpack(bucket, at)
-        return refusal if refusal.offset >= self._floor else None
+        for generation in generations:
+            record = generation.find(hold)
+            if record is not None:
+                return _unpack(record)
+        return None
 
-    def add(self, refusal: Refusal) -> None:
+    def add(self, hold: bytes, outcome: int, fingerprint: bytes, offset: int, position: int) -> None:
         """Remember; the caller keeps to the limit on `len`. InvariantViolatedError if one is remembered."""
-        hold, outcome, fingerprint, offset, position = refusal
-        bucket = self.bucket(hold)
-        self._clear(bucket)
-        if self.place(bucket, hold) >= 0:
+        if self.get(hold) is not None:
             message = f"refusal of {hold.hex()} is remembered already"
             raise InvariantViolatedError(message)
         tail = offset << 16 | position << 7 | outcome
-        self.append(bucket, hold + fingerprint + tail.to_bytes(_TAIL, "big"))
-        self._live += 1
-        self._generations[-1][2] += 1
-
-    def _clear(self, bucket: bytearray) -> None:
-        """Records of a bucket stand in the order of their offsets: the forgotten ones come first."""
-        floor = self._floor
-        end = 0
-        while end < len(bucket) and int.from_bytes(bucket[end + _FINGERPRINT : end + WIDTH - 2], "big") < floor:
-            end += WIDTH
-        if end:
-            del bucket[:end]
-            self._records -= end // WIDTH
-
-    def _tidy(self) -> None:
-        for _ in range(TIDIED_PER_TURN):
-            self._tidied += 1
-            if self._tidied >= len(self._buckets):
-                self._tidied = 0
-            self._clear(self._buckets[self._tidied])
+        record = hold + fingerprint + tail.to_bytes(_TAIL, "big")
+        generation = self._generations[-1]
+        place = hash(hold)
+        bucket = generation.buckets[place & BUCKETS - 1]
+        if bucket is None:
+            generation.buckets[place & BUCKETS - 1] = bytearray(record)
+        else:
+            bucket += record
+        generation.count += 1
+        self._count += 1
+        known = self._filter
+        if not self._count & _GROWTH_MASK:
+            known.reserve(self._count + _GROWTH_MASK + 1)
+        known.slots[place & known.mask] = self._mark
 
     def __iter__(self) -> Iterator[Refusal]:
         """In no order that means anything."""
-        refusals = (_unpack(record, 0) for record in self.records())
-        return (refusal for refusal in refusals if refusal.offset >= self._floor)
+        for generation in self._generations:
+            for bucket in generation.buckets:
+                for at in range(0, len(bucket or b""), WIDTH):
+                    yield _unpack(bytes(bucket[at : at + WIDTH]))  # type: ignore[index]  # an empty one has no range
 
     def __len__(self) -> int:
-        return self._live
+        return self._count
 
 
-def _unpack(data: bytes | bytearray, at: int) -> Refusal:
-    hold = bytes(data[at : at + HOLD_ID_BYTES])
-    fingerprint = bytes(data[at + HOLD_ID_BYTES : at + _FINGERPRINT])
-    tail = int.from_bytes(data[at + _FINGERPRINT : at + WIDTH], "big")
+def _unpack(record: bytes) -> Refusal:
+    tail = int.from_bytes(record[_FINGERPRINT:], "big")
+    hold, fingerprint = record[:HOLD_ID_BYTES], record[HOLD_ID_BYTES:_FINGERPRINT]
     return Refusal(hold, tail & 0x7F, fingerprint, tail >> 16, tail >> 7 & 0x1FF)
