@@ -72,6 +72,9 @@ class TopicsAdmin:
         configs: dict[str, list[tuple[str, str | None, int]]] = {}
         for response in await self._client.describe_configs(resources):
             for code, text, _, name, entries in response.resources:
+                if code == UnknownTopicOrPartitionError.errno:  # deleted between the two questions
+                    found.pop(name)
+                    continue
                 _raise_for(code, text, name)
                 configs[name] = [(entry[0], entry[1], entry[3]) for entry in entries]
         return {
