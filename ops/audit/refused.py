@@ -1,0 +1,44 @@
+"""The auditor's memory of refusals, in generations of log time."""
+
+from collections import deque
+
+from ops.audit.limits import REFUSAL_GENERATION_MS, REFUSAL_GENERATIONS
+from ops.audit.pools import Refusal
+
+
+class Refused:
+    """First answers of refused keys."""
+
+    def __init__(self) -> None:
+        self._generations: deque[tuple[int, dict[bytes, Refusal]]] = deque()
+        self._number = -1
+
+    def turn(self, clk: int) -> None:
+        """Log time moved."""
+        number = clk // REFUSAL_GENERATION_MS
+        if number != self._number:
+            self._number = number
+            self._generations.appendleft((number, {}))
+            while self._generations[-1][0] <= number - REFUSAL_GENERATIONS:
+                self._generations.pop()
+
+    def get(self, hold: bytes) -> Refusal | None:
+        """The newest refusal of the key that is kept."""
+        for _, refusals in self._generations:
+            found = refusals.get(hold)
+            if found is not None:
+                return found
+        return None
+
+    def add(self, hold: bytes, refusal: Refusal) -> None:
+        """In the generation of the last `turn`."""
+        self._generations[0][1][hold] = refusal
+
+    def forget(self, hold: bytes) -> None:
+        """The key was decided anew."""
+        for _, refusals in self._generations:
+            refusals.pop(hold, None)
+
+    def __len__(self) -> int:
+        """At least as many as the product remembers."""
+        return sum(len(refusals) for _, refusals in self._generations)

@@ -1,0 +1,61 @@
+"""Where the auditor reads: the broker, an exported file, or lists in memory, behind one small port."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
+from typing import NamedTuple, Protocol
+
+
+class Stream(StrEnum):
+    """The two topics that an audit reads, whatever namespace they are in."""
+
+    COMMANDS = "commands"
+    LEDGER = "ledger"
+
+
+class Entry(NamedTuple):
+    """One record of a topic's partition, as Kafka has it."""
+
+    offset: int
+    timestamp_ms: int
+    value: bytes
+
+
+class SourceError(Exception):
+    """The records cannot be read: the source is damaged, incomplete or away. The text says what to do."""
+
+
+class Source(Protocol):
+    """A fixed range of every partition: what is appended while the audit runs is not part of it."""
+
+    partitions: int
+
+    def start(self, stream: Stream, partition: int) -> int:
+        """The first offset that is kept."""
+
+    def end(self, stream: Stream, partition: int) -> int:
+        """One more than the last offset to audit. The commands' end was taken after the ledger's."""
+
+    def read(self, stream: Stream, partition: int) -> Iterator[Entry]:
+        """The entries from `start` to `end`, in order, streamed. Several reads may run at the same time."""
+
+
+class MemorySource:
+    """Entries in lists: for tests and small logs."""
+
+    def __init__(self, partitions: int, entries: Mapping[tuple[Stream, int], Sequence[Entry]]) -> None:
+        self.partitions = partitions
+        self._entries = entries
+
+    def start(self, stream: Stream, partition: int) -> int:
+        """The first entry's offset."""
+        entries = self._entries.get((stream, partition), ())
+        return entries[0].offset if entries else 0
+
+    def end(self, stream: Stream, partition: int) -> int:
+        """One more than the last entry's offset."""
+        entries = self._entries.get((stream, partition), ())
+        return entries[-1].offset + 1 if entries else 0
+
+    def read(self, stream: Stream, partition: int) -> Iterator[Entry]:
+        """The list."""
+        return iter(self._entries.get((stream, partition), ()))

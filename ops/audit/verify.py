@@ -1,0 +1,56 @@
+"""The auditor: reads a whole log with an own reading of its rules and says what is wrong with it, if anything is.
+
+with kafka_source(servers, topics) as source:
+    report = audit(source)
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from rich.console import Console
+
+from domain.outcomes import Outcome
+from ops.audit.partition import Options, PartitionAudit
+from ops.audit.report import Report
+from ops.audit.source import Source
+from ops.audit.table import print_report
+from ops.audit.violations import Kind
+
+EXIT_VIOLATED = 1
+
+
+def audit(source: Source, partitions: Iterable[int] | None = None, options: Options = Options()) -> Report:  # noqa: B008 - immutable
+    """Audit these partitions, or all. SourceError if the records cannot be read."""
+    counts: Counter[Kind] = Counter()
+    outcomes: Counter[Outcome] = Counter()
+    report = Report("", [], [], [], counts, outcomes, 0, {}, {})
+    log_ids = set()
+    for partition in range(source.partitions) if partitions is None else partitions:
+        one = PartitionAudit(source, partition, options)
+        one.run()
+        if one.chain.genesis is not None:
+            log_ids.add(one.chain.genesis.log_id.hex())
+            if len(log_ids) > 1:
+                one.findings.at(0)
+                one.findings.add(Kind.GENESIS, "the partitions are of several logs")
+        report.partitions.append(one.figures())
+        report.pools.extend(one.pools())
+        report.violations.extend(one.findings.kept)
+        counts.update(one.findings.counts)
+        outcomes.update({Outcome(code): count for code, count in one.tally.outcomes.items() if code in set(Outcome)})
+        report.decisions.update(one.tally.decisions)
+        report.moments[partition] = one.tally.moments
+        report = report._replace(repeats=report.repeats + one.tally.repeats)
+    return report._replace(log_id=", ".join(sorted(log_ids)))
+
+
+def run_verify(
+    source: Source,
+    console: Console,
+    partitions: Iterable[int] | None = None,
+    options: Options = Options(),  # noqa: B008 - immutable
+) -> int:
+    """Audit and print; the exit code: 0 if nothing was found, 1 after the first violation's coordinates."""
+    report = audit(source, partitions, options)
+    print_report(report, console)
+    return 0 if report.ok else EXIT_VIOLATED
