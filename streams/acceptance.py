@@ -62,6 +62,7 @@ class Acceptance:
         "cmd_digest",
         "digest",
         "epoch",
+        "excused",
         "genesis",
         "nonce",
         "offset",
@@ -88,6 +89,9 @@ class Acceptance:
         self.yielded_to: str | None = None
         """Set by an effective Yield of this epoch, which accepts nothing more."""
         self.pin = ""
+        self.excused = b""
+        """Nonce of an owner whose RULING did not count, or who decided what a RULING settled: it went on from another
+        state, so what it decided after that may differ without a bug."""
         self.ring: list[tuple[int, int, int]] = [(-1, 0, 0)] * RING
 
     def fork(self) -> "Acceptance":
@@ -124,6 +128,8 @@ class Acceptance:
             return self._judge_duplicate(record, decided)
         stale = self._judge_stale(record)
         if stale is not None:
+            if record.kind == RULING:
+                self.excused = record.nonce
             return stale
         if self.yielded_to is not None:
             return Verdict.STALE
@@ -187,11 +193,13 @@ class Acceptance:
     def _judge_duplicate(self, record: LedgerRecord, decided: Decided) -> Verdict:
         """R2. Another body than the accepted one shows that decide is not deterministic: an alarm, still no effect.
 
-        Not compared: a ruling (an operator's, so another body by intent), and records with a Yield, whose outcome
-        depends on the epoch that decides it.
+        Not compared: a ruling (an operator's, so another body by intent) and what its owner decided after it, and
+        records with a Yield, whose outcome depends on the epoch that decides it.
         """
         src, kind, body = self.ring[decided.src % RING]
-        comparable = src == decided.src and kind == record.kind == DECIDED
+        if src == decided.src and kind != record.kind:
+            self.excused = record.nonce
+        comparable = src == decided.src and kind == record.kind == DECIDED and record.nonce != self.excused
         if comparable and body != hash(record.body) and not _epoch_dependent(decided):
             return Verdict.DIVERGENT
         return Verdict.DUPLICATE
