@@ -285,11 +285,25 @@ def test_a_planted_word_is_found(text):
 
 
 def test_what_is_allowed_is_not_reported():
-    text = (
-        "import os, struct, msgspec, typer\nfrom fastapi import FastAPI\nHEAD = struct.Struct('>B')\n"
-        "PORT = typer.Option(8080)\n\ndef make() -> FastAPI:\n    try:\n        return FastAPI()\n"
-        "    except ValueError:\n        os._exit(70)\n    except BaseException:\n        os.close(1)\n        raise\n\nif __name__ == '__main__':\n    print(make())"
-    )
+    text = """
+import os, struct, typer
+from fastapi import FastAPI
+
+HEAD = struct.Struct(">B")
+PORT = typer.Option(8080)
+
+def make() -> FastAPI:
+    try:
+        return FastAPI()
+    except ValueError:
+        os._exit(70)
+    except BaseException:
+        os.close(1)
+        raise
+
+if __name__ == "__main__":
+    print(make())
+"""
     for check in (long_functions, broad_excepts, inner_imports, environment_reads, live_objects):
         assert check(parse("streams/x.py", text)) == []
     assert forbidden_words("x.md", "work/main is fine, and so are ~/.local/share and tests/tmp/x and $HOME/tmp/x") == []
