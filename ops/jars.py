@@ -8,9 +8,10 @@ SSL_CERT_FILE are honoured by urllib.
 import contextlib
 import hashlib
 import http.client
-import os
+import secrets
 import ssl
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +28,7 @@ THREADS = 8
 ATTEMPTS = 4
 BACKOFF_S = 0.5  # then 1, 2: a mirror that is restarted is tried for about four seconds
 TIMEOUT_S = 30.0
+ABANDONED_S = 3600.0
 CHUNK_BYTES = 256 * 1024
 FOR_GOOD = frozenset({400, 401, 403, 404, 405, 410})
 """HTTP answers that another attempt will not change."""
@@ -67,6 +69,7 @@ def fetch(jars: Sequence[Jar], folder: Path, mirror: str = "", report: Report | 
     wanted = missing(jars, folder)
     if wanted:
         folder.mkdir(parents=True, exist_ok=True)
+        _sweep(folder)
         _fetch_all(wanted, folder, _base(mirror), report or _silent)
     return [folder / jar.name for jar in jars]
 
@@ -105,20 +108,27 @@ def _is_there(jar: Jar, folder: Path) -> bool:
         return False
 
 
+def _sweep(folder: Path) -> None:
+    """Remove what programs that were killed in the middle of a download have left behind."""
+    for partial in folder.glob(".*.part"):
+        with contextlib.suppress(FileNotFoundError):  # its own program may be finishing it
+            if time.time() - partial.stat().st_mtime > ABANDONED_S:
+                partial.unlink()
+
+
 def _silent(done: int, total: int) -> None:
     """Report nothing."""
 
 
 def _fetch_all(jars: list[Jar], folder: Path, base: str, report: Report) -> None:
-    stop = threading.Event()
-    tally = _Tally(sum(jar.size for jar in jars), report)
+    fetching = _Fetching(folder, base, _Tally(sum(jar.size for jar in jars), report))
     with ThreadPoolExecutor(THREADS, thread_name_prefix="fetch") as pool:
-        futures = [pool.submit(_fetch_one, jar, folder, base, tally, stop) for jar in jars]
+        futures = [pool.submit(fetching.fetch, jar) for jar in jars]
         try:
             done, _ = wait(futures, return_when=FIRST_EXCEPTION)
             errors = [future.exception() for future in done]
         finally:  # the first error, or Ctrl-C: let the other downloads go at their next chunk
-            stop.set()
+            fetching.stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
     for error in errors:
         if error is not None:
@@ -141,52 +151,58 @@ class _Tally:
             self._report(self._done, self._total)
 
 
-def _fetch_one(jar: Jar, folder: Path, base: str, tally: _Tally, stop: threading.Event) -> None:
-    """Try until it is there; JarError when that is hopeless, nothing when `stop` is set."""
-    url = f"{base}/{jar.path}"
-    reason: Exception = TimeoutError()
-    for attempt in range(ATTEMPTS):
-        if attempt and stop.wait(BACKOFF_S * 2.0 ** (attempt - 1)):
-            return
-        try:
-            _attempt(jar, folder, url, tally, stop)
-        except urllib.error.HTTPError as error:
-            reason = error
-            error.close()
-            if error.code in FOR_GOOD:
-                break
-        except (
-            _CorruptError,
-            http.client.HTTPException,
-            urllib.error.URLError,
-            ConnectionError,
-            TimeoutError,
-        ) as error:
-            reason = error
-        else:
-            return
-    message = f"cannot fetch {url}: {reason}. Check HTTPS_PROXY and SSL_CERT_FILE, or set TURNSTILE_MIRROR"
-    raise JarError(message) from reason
+class _Fetching:
+    """What the threads of one fetch share. Proxies and certificates are read from the environment when it is made."""
 
+    def __init__(self, folder: Path, base: str, tally: _Tally) -> None:
+        self.stop = threading.Event()
+        self._folder = folder
+        self._base = base
+        self._tally = tally
+        self._opener = urllib.request.build_opener()
 
-def _attempt(jar: Jar, folder: Path, url: str, tally: _Tally, stop: threading.Event) -> None:
-    partial = folder / f".{jar.name}.{os.getpid()}.part"
-    received = 0
-    digest = hashlib.sha256()
-    try:
-        with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer, partial.open("wb") as file:  # noqa: S310 - _base
-            while not stop.is_set() and received <= jar.size and (chunk := answer.read(CHUNK_BYTES)):
-                file.write(chunk)
-                digest.update(chunk)
-                received += len(chunk)
-                tally.add(len(chunk))
-        if stop.is_set():
-            return
-        if received != jar.size or digest.hexdigest() != jar.sha256:
-            message = f"{received} bytes with another sha256 than the lock's {jar.size} bytes"
-            raise _CorruptError(message)
-        partial.replace(folder / jar.name)
+    def fetch(self, jar: Jar) -> None:
+        """Try until it is there; JarError when that is hopeless, nothing when `stop` is set."""
+        url = f"{self._base}/{jar.path}"
+        reason: Exception = TimeoutError()
+        for attempt in range(ATTEMPTS):
+            if attempt and self.stop.wait(BACKOFF_S * 2.0 ** (attempt - 1)):
+                return
+            try:
+                self._attempt(jar, url)
+            except urllib.error.HTTPError as error:
+                reason = error
+                error.close()
+                if error.code in FOR_GOOD:
+                    break
+            except TRANSIENT as error:
+                reason = error
+            except OSError as error:  # not the network: the cache folder
+                message = f"cannot store {jar.name} in {self._folder}: {error}"
+                raise JarError(message) from error
+            else:
+                return
+        message = f"cannot fetch {url}: {reason}. Check HTTPS_PROXY and SSL_CERT_FILE, or set TURNSTILE_MIRROR"
+        raise JarError(message) from reason
+
+    def _attempt(self, jar: Jar, url: str) -> None:
+        partial = self._folder / f".{jar.name}.{secrets.token_hex(4)}.part"
+        digest = hashlib.sha256()
         received = 0
-    finally:
-        tally.add(-received)
-        partial.unlink(missing_ok=True)
+        try:
+            with self._opener.open(url, timeout=TIMEOUT_S) as answer, partial.open("xb") as file:
+                while not self.stop.is_set() and received <= jar.size and (chunk := answer.read(CHUNK_BYTES)):
+                    file.write(chunk)
+                    digest.update(chunk)
+                    received += len(chunk)
+                    self._tally.add(len(chunk))
+            if self.stop.is_set():
+                return
+            if received != jar.size or digest.hexdigest() != jar.sha256:
+                message = f"{received} bytes with another sha256 than the lock's {jar.size} bytes"
+                raise _CorruptError(message)
+            partial.replace(self._folder / jar.name)
+            received = 0
+        finally:
+            partial.unlink(missing_ok=True)
+            self._tally.add(-received)
