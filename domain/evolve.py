@@ -12,7 +12,6 @@ from domain.reservation import ENDED, NO_TERMS, Row, RowState
 from domain.state import Inventory
 from domain.stock import (
     Adjusted,
-    Change,
     Closed,
     Expired,
     Extended,
@@ -65,10 +64,10 @@ def finish(state: Inventory) -> None:
 
 def granted(state: Inventory, changes: Sequence[Granted]) -> None:
     """No row -> HELD: available to held."""
-    src, clk, terms = state.src, state.clk, state.terms
+    src, clk, terms, pools = state.src, state.clk, state.terms, state.pools
     add_row, add_count, add_deadline = state.rows.hold, state.counts.add_held, state.deadlines.add
     for index, hold, sku, customer, quantity, price, currency, deadline_ms, fingerprint, _ in changes:
-        pool = state.pool(sku)
+        pool = pools.get(sku) or state.pool(sku)
         number = pool.terms
         _, as_price, as_currency, hold_ms = terms[number - 1]
         if quantity > pool.available or price != as_price or currency != as_currency or deadline_ms != clk + hold_ms:
@@ -276,9 +275,3 @@ EVOLVE: dict[type, Callable[[Inventory, Sequence[Any]], None]] = {
     Closed: closed,
     RulesSet: rules_set,
 }
-
-
-def evolve(state: Inventory, changes: Sequence[Change]) -> None:
-    """Fold changes of one command, in order."""
-    for change in changes:
-        EVOLVE[type(change)](state, (change,))

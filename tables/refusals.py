@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from domain.ids import FINGERPRINT_BYTES, HOLD_ID_BYTES
 from domain.outcomes import InvariantViolatedError
 from domain.refusals import Refusal
-from tables.filter import KeyFilter
+from tables.marks import room_for
 
 _TAIL = 7
 """Offset (40 bits: 170 years at 200 records a second), position (9 bits: 0..499) and outcome (7 bits)."""
@@ -15,10 +15,13 @@ WIDTH = _FINGERPRINT + _TAIL
 BUCKETS = 1 << 13
 """Per generation, made when first used. At the limit of 8.4 M refusals in five generations a bucket has 205 records
 (6.5 KB, searched in about 1 us, only for keys that the filter cannot rule out); dropping them all takes 1 ms."""
+_BUCKET_MASK = BUCKETS - 1
+_MARKS_FIRST = 1 << 18
+"""Room for 65,536 refusals, which most partitions never see in two minutes."""
 _GROWTH_MASK = (1 << 10) - 1
-"""Room in the filter is asked for every 1,024 refusals."""
+"""Room for marks is asked for every 1,024 refusals."""
 _MARKS = 250
-"""Marks of generations in the filter, 1..250. After 250 generations (2 h) a mark is used again: an old one may then
+"""Marks of generations, 1..250. After 250 generations (2 h) a mark is used again: an old one may then
 cost a search, never an answer."""
 
 
@@ -32,7 +35,7 @@ class _Generation:
 
     def find(self, hold: bytes) -> bytes | None:
         """The record of a hold."""
-        bucket = self.buckets[hash(hold) & BUCKETS - 1]
+        bucket = self.buckets[hash(hold) & _BUCKET_MASK]
         if bucket is None:
             return None
         at = bucket.find(hold)
@@ -42,17 +45,18 @@ class _Generation:
 
 
 class RefusalTable:
-    """domain.refusals.Refusals. A filter slot has the mark of the last generation that put a key there."""
+    """domain.refusals.Refusals. A place has the mark of the last generation that put a key there."""
 
-    __slots__ = ("_count", "_filter", "_generations", "_mark", "_search")
+    __slots__ = ("_count", "_generations", "_mark", "_marks", "_mask", "_search")
 
     def __init__(self) -> None:
-        self._filter = KeyFilter()
+        self._marks = bytearray(_MARKS_FIRST)
+        self._mask = len(self._marks) - 1
         self._generations: deque[_Generation] = deque()
         self._count = 0
         self._mark = 0
         self._search: dict[int, list[_Generation]] = {}
-        """By mark, the generations that a key in such a slot may be in: that one and all older, newest first."""
+        """By mark, the generations that a key with such a mark may be in: that one and all older, newest first."""
 
     def turn(self, number: int, keep: int) -> None:
         """Log time is in generation `number` (numbers never go back); forget all but the `keep` newest numbers."""
@@ -68,8 +72,7 @@ class RefusalTable:
 
     def get(self, hold: bytes) -> Refusal | None:
         """The remembered one, if there is one."""
-        known = self._filter
-        generations = self._search.get(known.slots[hash(hold) & known.mask])
+        generations = self._search.get(self._marks[hash(hold) & self._mask])
         if generations is None:
             return None
         for generation in generations:
@@ -80,24 +83,23 @@ class RefusalTable:
 
     def add(self, hold: bytes, outcome: int, fingerprint: bytes, offset: int, position: int) -> None:
         """Remember; the caller keeps to the limit on `len`. InvariantViolatedError if one is remembered."""
-        if self.get(hold) is not None:
+        place = hash(hold)
+        marks = self._marks
+        if marks[place & self._mask] in self._search and self.get(hold) is not None:
             message = f"refusal of {hold.hex()} is remembered already"
             raise InvariantViolatedError(message)
-        tail = offset << 16 | position << 7 | outcome
-        record = hold + fingerprint + tail.to_bytes(_TAIL, "big")
+        marks[place & self._mask] = self._mark
+        record = hold + fingerprint + (offset << 16 | position << 7 | outcome).to_bytes(_TAIL, "big")
         generation = self._generations[-1]
-        place = hash(hold)
-        bucket = generation.buckets[place & BUCKETS - 1]
+        generation.count += 1
+        bucket = generation.buckets[place & _BUCKET_MASK]
         if bucket is None:
-            generation.buckets[place & BUCKETS - 1] = bytearray(record)
+            generation.buckets[place & _BUCKET_MASK] = bytearray(record)
         else:
             bucket += record
-        generation.count += 1
         self._count += 1
-        known = self._filter
         if not self._count & _GROWTH_MASK:
-            known.reserve(self._count + _GROWTH_MASK + 1)
-        known.slots[place & known.mask] = self._mark
+            self._marks, self._mask = room_for(self._count + _GROWTH_MASK + 1, marks)
 
     def __iter__(self) -> Iterator[Refusal]:
         """In no order that means anything."""

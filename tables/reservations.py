@@ -44,7 +44,10 @@ class RowTable:
         packed = self._shards[hold[_SHARD_BYTE]].get(hold)
         if packed is not None:
             return _row(hold, packed)
-        found = self._sold.find(hold)
+        sold = self._sold
+        if not sold.marks[hash(hold) & sold.mask]:
+            return None
+        found = sold.find(hold)
         if found is None:
             return None
         bucket, at = found
@@ -63,7 +66,8 @@ class RowTable:
     ) -> None:
         """A new HELD row; InvariantViolatedError if the hold has one."""
         shard = self._shards[hold[_SHARD_BYTE]]
-        if hold in shard or self._sold.find(hold) is not None:
+        sold = self._sold
+        if hold in shard or (sold.marks[hash(hold) & sold.mask] and sold.find(hold)):
             message = f"reservation {hold.hex()} exists"
             raise InvariantViolatedError(message)
         moment = deadline_ms << 16
@@ -162,7 +166,10 @@ class CountTable:
         """Units held and sold."""
         key = customer + pool_key
         held = self._held[customer[0]].get(key, 0)
-        found = self._sold.find(key)
+        sold = self._sold
+        if not sold.marks[hash(key) & sold.mask]:
+            return held
+        found = sold.find(key)
         return held if found is None else held + _units(*found)
 
     def add_held(self, customer: bytes, pool_key: bytes, units: int) -> None:

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
-from domain.evolve import EVOLVE, begin, evolve, finish
+from domain.evolve import EVOLVE, begin, expired, finish
 from domain.inventory import decide, sweep, sweep_pool
 from domain.outcomes import InvariantViolatedError, Outcome
 from domain.pool import Pool, conserved
 from domain.roles import Role
 from domain.rules import RULES, Rules
 from domain.state import Inventory
-from domain.stock import CHANGES, COMMANDS, Change, Command, Repeat, ReserveAll, Totals
+from domain.stock import CHANGES, COMMANDS, Change, Command, Expired, Repeat, ReserveAll, Totals
 from domain.verdict import BUSY, Verdict
 from streams.fold import Fault, FoldDecision
 from streams.records import BatchCodec, Decided
@@ -112,7 +112,7 @@ class _Turn:
             change = sweep(self._state)
             if change is None:
                 return
-            self._evolve((change,))
+            self._expire(change)
 
     def take(self, index: int, command: Command) -> int:
         """Decide one command, evolve by it, give its code."""
@@ -127,8 +127,9 @@ class _Turn:
             self.faults.append(Fault(index, f"{type(error).__name__}: {error}"))
             verdict = _FAULT
         outcome, changes, repeats, _ = verdict
-        if changes:
-            self._evolve(changes)
+        for change in changes:
+            EVOLVE[type(change)](state, (change,))
+            self.changes.append(change)
         if repeats:
             self.repeats += repeats
         if type(command) is ReserveAll:
@@ -144,12 +145,12 @@ class _Turn:
         if change is None:
             message = f"pool {pool.sku!r} had due holds and has none"
             raise InvariantViolatedError(message)
-        self._evolve((change,))
+        self._expire(change)
         return None
 
-    def _evolve(self, changes: tuple[Change, ...]) -> None:
-        evolve(self._state, changes)
-        self.changes += changes
+    def _expire(self, change: Expired) -> None:
+        expired(self._state, (change,))
+        self.changes.append(change)
 
 
 def hint(pool: Pool, ledger_offset: int, as_of_ms: int) -> PoolHint:
