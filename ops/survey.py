@@ -1,12 +1,9 @@
 """Who owns each partition and how far it is, read from the ends of the topics: for people and for waiting, no proof."""
 
-import asyncio
 from typing import NamedTuple
 
-from aiokafka import AIOKafkaConsumer
-from aiokafka.structs import TopicPartition
-
-from streams.kafka import catch_up_consumer
+from streams.identity import read_identity
+from streams.log import Log
 from streams.records import (
     CLAIM,
     DECIDED,
@@ -20,16 +17,8 @@ from streams.records import (
 )
 from streams.topics import Topics
 
-CLIENT_ID = "turnstile-survey"
 WINDOW = 200
 """Records read back at first; four times as many whenever the owner's CLAIM is older."""
-POLL_MS = 500
-SILENCE_MAX_S = 20.0
-"""A broker's restart takes up to 12 s."""
-
-
-class NoTopicsError(RuntimeError):
-    """The topics are not there: run `turnstile topics apply`."""
 
 
 class PartitionState(NamedTuple):
@@ -58,25 +47,10 @@ class PartitionState(NamedTuple):
         return self.claim is not None and self.yielded_to is None
 
 
-async def survey(servers: str, topics: Topics) -> list[PartitionState]:
-    """One state a partition. KafkaError or TimeoutError: the broker is away; NoTopicsError: before `topics apply`."""
-    consumer = catch_up_consumer(servers, CLIENT_ID)
-    await consumer.start()
-    try:
-        if not {topics.stock_ledger.name, topics.stock_commands.name} <= await consumer.topics():
-            message = f"there is no topic {topics.stock_ledger.name} at {servers}: run `turnstile topics apply`"
-            raise NoTopicsError(message)
-        partitions = sorted(consumer.partitions_for_topic(topics.stock_ledger.name) or ())
-        ledgers = [TopicPartition(topics.stock_ledger.name, partition) for partition in partitions]
-        commands = [TopicPartition(topics.stock_commands.name, partition) for partition in partitions]
-        ends = {**await consumer.end_offsets(ledgers), **await consumer.end_offsets(commands)}
-        async with asyncio.timeout(SILENCE_MAX_S):
-            return [
-                await _state(consumer, ledger, ends[ledger], ends[command])
-                for ledger, command in zip(ledgers, commands, strict=True)
-            ]
-    finally:
-        await consumer.stop()
+async def survey(log: Log, topics: Topics) -> list[PartitionState]:
+    """One state a partition. NoLogError before `topics apply`, StalledError if the broker is away."""
+    identity = await read_identity(log, topics)
+    return [await _state(log, topics, partition) for partition in range(identity.partitions)]
 
 
 class Seen(NamedTuple):
@@ -86,28 +60,26 @@ class Seen(NamedTuple):
     record: LedgerRecord
 
 
-async def _state(consumer: AIOKafkaConsumer, at: TopicPartition, end: int, commands_end: int) -> PartitionState:
+async def _state(log: Log, topics: Topics, partition: int) -> PartitionState:
+    ledger_end = await log.end(topics.stock_ledger.name, partition)
+    commands_end = await log.end(topics.stock_commands.name, partition)
     window = WINDOW
     while True:
-        start = max(0, end - window)
-        state = summarise(at.partition, await _read(consumer, at, start, end), commands_end, end)
+        start = max(0, ledger_end - window)
+        seen = await _read(log, topics.stock_ledger.name, partition, start, ledger_end)
+        state = summarise(partition, seen, commands_end, ledger_end)
         if start == 0 or state.claim is not None:
             return state
         window *= 4
 
 
-async def _read(consumer: AIOKafkaConsumer, at: TopicPartition, start: int, end: int) -> list[Seen]:
-    consumer.assign([at])
-    consumer.seek(at, start)
-    found: list[Seen] = []
-    position = start
-    while position < end:
-        for record in (await consumer.getmany(at, timeout_ms=POLL_MS)).get(at, []):
-            position = record.offset + 1
-            try:
-                found.append(Seen(record.timestamp, decode_ledger(record.value or b"")))
-            except UndecodableError:  # not by an owner, so without effect; `turnstile verify` reports it
-                continue
+async def _read(log: Log, topic: str, partition: int, start: int, end: int) -> list[Seen]:
+    found = []
+    async for record in log.read(topic, partition, start, end):
+        try:
+            found.append(Seen(record.timestamp_ms, decode_ledger(record.value)))
+        except UndecodableError:  # not by an owner, so without effect; `turnstile verify` reports it
+            continue
     return found
 
 

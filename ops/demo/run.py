@@ -1,0 +1,191 @@
+"""`turnstile demo`: the whole system, a sale, a kill, and the verdict."""
+
+import asyncio
+import contextlib
+import secrets
+import sys
+import time
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import msgspec
+from rich.console import Console
+
+from ops.audit.log_source import kafka_source
+from ops.audit.source import Source
+from ops.audit.verify import audit
+from ops.cli.gateway_client import GatewayClient
+from ops.demo.answers import Progress, load
+from ops.demo.history import History, read
+from ops.demo.load import Job
+from ops.demo.plan import HOLD_S, Options, hot_partition, kill_share, sku_names
+from ops.demo.verdict import Evidence, Judgement, Kill, judge
+from ops.demo.view import View
+from ops.demo.watch import LedgerWatch
+from ops.deployment import Deployment, Shape
+from ops.jars import progress_bar
+from ops.lifeline import die_with_parent
+from ops.supervisor import Event, python_module
+from settings import Shared
+from streams import keys, runfile
+from streams.tokens import SCOPE_OPS, mint
+
+WORKERS = 2
+GATEWAYS = 2
+PRICE = 18_000
+TICK_S = 0.02
+STALE_S = 0.2
+"""The owner that is to be killed must have decided something within this time: it is surely the owner."""
+
+
+class DemoError(RuntimeError):
+    """The demo could not be carried through, so there is nothing to judge."""
+
+
+class Demo:
+    """One run in a folder of its own."""
+
+    def __init__(self, options: Options, settings: Shared, console: Console) -> None:
+        self.options = options
+        self._console = console
+        self._view = View(console, options.shoppers)
+        self._settings = settings
+        self._kill: Kill | None = None
+        self._killed_pid = 0
+        shape = Shape(WORKERS, (0,) * GATEWAYS, {"log_level": "info"})
+        self._bar = contextlib.ExitStack()
+        report = self._bar.enter_context(progress_bar(console, "fetching Kafka"))
+        self._deployment = Deployment(settings, shape, self._say, self._on_event, report)
+
+    async def run(self) -> Judgement:
+        """Start, sell, kill, stop, judge."""
+        deployment = self._deployment
+        try:
+            with self._bar:
+                await deployment.start()
+            await asyncio.to_thread(self._open_sale)
+            await self._sell()
+            self._say("reading the ledger ...")
+            evidence = await asyncio.to_thread(self._collect)
+            return judge(evidence, keys.load(self._settings.data_dir))
+        finally:
+            await deployment.stop()
+
+    def _say(self, line: str) -> None:
+        self._console.print(line, highlight=False)
+
+    def _on_event(self, event: Event) -> None:
+        if event.what == "exited" and event.pid == self._killed_pid and self._kill is not None:
+            self._kill = self._kill._replace(exit=event.detail)
+        if event.what in {"exited", "killed", "failed"}:
+            self._view.happened(f"{event.name} (process {event.pid}) {event.what}: {event.detail}")
+        elif event.what == "started" and self._kill is not None:
+            self._view.happened(f"{event.name} is started again (process {event.pid})")
+
+    def _open_sale(self) -> None:
+        token = mint(keys.load(self._settings.data_dir).token, "demo", (SCOPE_OPS,))
+        client = GatewayClient(self._deployment.urls[0], token)
+        for sku in sku_names(self.options):
+            body = {
+                "sku": sku,
+                "price": PRICE,
+                "currency": "EUR",
+                "units": self.options.units,
+                "limit_per_customer": 1,
+                "hold_seconds": HOLD_S,
+            }
+            client.expect("POST", "/v1/skus", body)
+            client.expect("POST", f"/v1/skus/{sku}/open")
+
+    # --- the sale -------------------------------------------------------------------------------------------------
+
+    async def _sell(self) -> None:
+        deployment, options = self._deployment, self.options
+        watch = LedgerWatch(deployment.servers, deployment.topics, deployment.partitions, self._view.happened)
+        watching = asyncio.create_task(watch.run())
+        process = await self._start_load()
+        self._say(f"{options.shoppers:,} shoppers in {options.seconds:.0f} s for {options.units} units each of "
+                  f"{', '.join(sku_names(options))}; {options.hot:.0%} want the first")  # fmt: skip
+        reading = asyncio.create_task(self._read_progress(process))
+        try:
+            with self._view as view:
+                while not reading.done():
+                    if watching.done():
+                        watching.result()
+                    self._kill_if_due(watch)
+                    view.tick(watch)
+                    await asyncio.sleep(TICK_S)
+                reading.result()
+        finally:
+            watching.cancel()
+            if process.returncode is None:
+                process.kill()
+            code = await process.wait()
+        if code:
+            message = f"the shoppers' process ended with {code}; see its output above"
+            raise DemoError(message)
+
+    async def _start_load(self) -> Process:
+        data_dir = self._settings.data_dir
+        job = Job(self._deployment.urls, str(data_dir), self.options, str(data_dir / "answers.json"))
+        path = data_dir / "job.json"
+        path.write_bytes(msgspec.json.encode(job))
+        return await asyncio.create_subprocess_exec(
+            *python_module("ops.demo", str(path)),
+            stdout=PIPE,
+            stderr=sys.stderr,
+            start_new_session=True,
+            preexec_fn=die_with_parent(),
+        )
+
+    async def _read_progress(self, process: Process) -> None:
+        if process.stdout is None:
+            return
+        while line := await process.stdout.readline():
+            self._view.progress = msgspec.json.decode(line, type=Progress)
+
+    def _kill_if_due(self, watch: LedgerWatch) -> None:
+        options = self.options
+        if not options.kill or self._kill or watch.requests_decided < kill_share(options) * options.shoppers:
+            return
+        hot = watch.partitions[hot_partition(options, len(watch.partitions))]
+        if not hot.owner or time.monotonic() - hot.decided_s > STALE_S:
+            return
+        at_ms = time.time_ns() // 1_000_000
+        self._killed_pid = self._deployment.supervisor.kill(hot.owner)
+        self._kill = Kill(hot.owner, self._killed_pid, at_ms, "")
+        share = watch.requests_decided / options.shoppers
+        self._view.happened(f"kill -9 of {hot.owner}, which owns the hot SKU, after {share:.0%} of the requests")
+
+    # --- the evidence ---------------------------------------------------------------------------------------------
+
+    def _collect(self) -> Evidence:
+        """Read the whole log, twice: the auditor by its rules, the demo by the product's."""
+        deployment = self._deployment
+        with self._source() as source:
+            report = audit(source)
+            histories: list[History] = [read(source, partition) for partition in range(source.partitions)]
+        told = load(self._settings.data_dir / "answers.json")
+        if self.options.kill and self._kill is None:
+            message = "the owner was never killed: the sale was over too soon"
+            raise DemoError(message)
+        return Evidence(self.options, deployment.partitions, report, histories, told, self._kill)
+
+    @contextlib.contextmanager
+    def _source(self) -> Iterator[Source]:
+        with kafka_source(self._deployment.servers, self._deployment.topics) as source:
+            yield source
+
+
+async def run_demo(options: Options, settings: Shared, console: Console) -> Judgement:
+    """Run it in a temporary folder; a foreign broker gets topics in a namespace of their own.
+
+    What `Deployment.start` raises, or DemoError.
+    """
+    with TemporaryDirectory(prefix="turnstile-demo-", ignore_cleanup_errors=True) as folder:
+        values: dict[str, object] = {"data_dir": Path(folder)}
+        if settings.broker != runfile.EMBEDDED:
+            values["namespace"] = f"demo-{secrets.token_hex(4)}"
+        return await Demo(options, settings.model_copy(update=values), console).run()

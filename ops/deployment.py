@@ -1,0 +1,221 @@
+"""The whole system on this machine: broker, topics, keys, workers and gateways, for `turnstile up` and the demo."""
+
+import asyncio
+import contextlib
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import aiohttp
+
+from ops.broker import EmbeddedBroker
+from ops.jars import Report
+from ops.supervisor import Event, Program, Supervisor, backoff_s, python_module
+from ops.survey import survey
+from ops.topics_apply import Applied, apply
+from settings import Shared, environment_with
+from streams import keys, runfile
+from streams.kafka_log import KafkaLog
+from streams.topics import Topics, named
+
+HOST = "127.0.0.1"
+CLIENT_ID = "turnstile-up"
+READY_S = 60.0
+"""Programs import and join in 2 to 4 s on an idle core; a busy machine gets fifteen times that."""
+POLL_S = 0.1
+EXITS_MAX = 3
+"""A program that ends so often before it was ever ready will not get better by waiting."""
+LOG_TAIL_LINES = 15
+OK = 200
+
+
+class DeploymentError(RuntimeError):
+    """The system does not come up; the message says which part, and shows the end of its log."""
+
+
+class Shape(NamedTuple):
+    """How many workers, and the gateways' ports (0 = a free one each). `extra`: settings of all programs."""
+
+    workers: int
+    ports: tuple[int, ...]
+    extra: dict[str, object]
+
+
+Say = Callable[[str], None]
+
+
+class Deployment:
+    """Start and stop it on the main thread's loop. `say` gets a line for people at each step."""
+
+    def __init__(
+        self, settings: Shared, shape: Shape, say: Say, on_event: Callable[[Event], None], report: Report | None = None
+    ) -> None:
+        self.settings = settings
+        self.shape = shape
+        self.topics: Topics = named(settings.namespace)
+        self.servers = ""
+        self.urls: list[str] = []
+        self.supervisor = Supervisor(settings.data_dir / "logs", on_event)
+        self._say = say
+        self._report = report
+        self._broker: EmbeddedBroker | None = None
+        self._keeper: asyncio.Task[None] | None = None
+        self._applied: Applied | None = None
+
+    @property
+    def partitions(self) -> int:
+        """P, once the topics are applied."""
+        return self._applied.partitions if self._applied else self.settings.partitions
+
+    async def start(self) -> None:
+        """Return when every gateway takes requests and every partition decides.
+
+        NoBrokerError, BrokerError, JarError, TopicsError, KeysError, StalledError or DeploymentError; then too, call
+        `stop`.
+        """
+        keys.ensure(self.settings.data_dir)
+        if self.settings.broker == runfile.EMBEDDED:
+            await self._start_broker()
+        else:
+            self.servers = runfile.resolve(self.settings)
+        with self._step("topics"):
+            self._applied = await apply(self.servers, self.topics, self.settings.partitions)
+        for change in self._applied.changes:
+            self._say(f"  {change}")
+        if self._broker is not None:
+            self._write_run_file()
+            self._keeper = asyncio.create_task(self._keep_broker())
+        with self._step(f"{self.shape.workers} workers and {len(self.shape.ports)} gateways"):
+            await self._start_programs()
+            await self._until_ready()
+
+    async def stop(self) -> None:
+        """Gateways first, then workers, the broker last."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+        await self.supervisor.stop_all()
+        if self._broker is not None:
+            runfile.remove(self.settings.data_dir)
+            await asyncio.to_thread(self._broker.stop)
+
+    # --- broker ---------------------------------------------------------------------------------------------------
+
+    async def _start_broker(self) -> None:
+        with contextlib.suppress(runfile.NoBrokerError):
+            run = runfile.read(self.settings.data_dir)
+            message = f"it is running already: process {run.pid}, broker {run.address}, in {self.settings.data_dir}"
+            raise DeploymentError(message)
+        broker = EmbeddedBroker(
+            self.settings.data_dir / "broker",
+            self.settings.cache_dir,
+            mirror=self.settings.mirror,
+            report=self._report,
+        )
+        self._broker = broker
+        with self._step("Kafka"):
+            await asyncio.to_thread(broker.prepare)
+            broker.spawn()
+            await asyncio.to_thread(broker.wait_ready)
+        self.servers = broker.address
+
+    async def _keep_broker(self) -> None:
+        """Start it again, on its data and port, when it ends by itself."""
+        broker, exits = self._broker, 0
+        while broker is not None:
+            await asyncio.sleep(POLL_S)
+            if broker.is_running:
+                continue
+            exits += 1
+            self._say(f"the broker has ended; starting it again (its log: {broker.node.log})")
+            await asyncio.sleep(backoff_s(exits))
+            broker.spawn()
+            await asyncio.to_thread(broker.wait_ready)
+            self._say("the broker is back")
+
+    def _write_run_file(self) -> None:
+        if self._applied is not None:
+            run = runfile.Run(self.servers, os.getpid(), self._applied.partitions, self._applied.log_id)
+            runfile.write(self.settings.data_dir, run)
+
+    # --- programs -------------------------------------------------------------------------------------------------
+
+    async def _start_programs(self) -> None:
+        ports = [free_port(port) for port in self.shape.ports]
+        self.urls = [f"http://{HOST}:{port}" for port in ports]
+        for number in range(1, self.shape.workers + 1):
+            await self.supervisor.start(self._program(f"worker-{number}", ("agents", "inventory"), 1, {}))
+        for number, port in enumerate(ports, 1):
+            extra = {"host": HOST, "port": port}
+            await self.supervisor.start(self._program(f"gateway-{number}", ("gateway",), 0, extra))
+
+    def _program(self, name: str, module: tuple[str, ...], rank: int, extra: dict[str, object]) -> Program:
+        shared = {
+            "broker": self.settings.broker,
+            "namespace": self.settings.namespace,
+            "data_dir": self.settings.data_dir,
+            "partitions": self.partitions,
+            "log_format": "json",
+            "worker" if rank else "gateway": name,
+        }
+        return Program(name, python_module(*module), environment_with({**shared, **self.shape.extra, **extra}), rank)
+
+    async def _until_ready(self) -> None:
+        """Every gateway takes requests (its own writes were acked), and no command waits for a decision."""
+        end = time.monotonic() + READY_S
+        timeout = aiohttp.ClientTimeout(total=2)
+        async with aiohttp.ClientSession(timeout=timeout) as session, KafkaLog(self.servers, CLIENT_ID) as log:
+            waiting = list(self.urls)
+            while waiting or await self._lagging(log):
+                waiting = [url for url in waiting if not await _is_ready(session, url)]
+                self._check_exits()
+                if time.monotonic() > end:
+                    message = f"not ready after {READY_S:.0f} s: {', '.join(waiting) or 'nobody decides'}"
+                    raise DeploymentError(message + self._log_tails())
+                await asyncio.sleep(POLL_S)
+
+    async def _lagging(self, log: KafkaLog) -> bool:
+        return any(state.lag or not state.is_owned for state in await survey(log, self.topics))
+
+    def _check_exits(self) -> None:
+        for name in self.supervisor.names:
+            if self.supervisor.exits(name) >= EXITS_MAX:
+                message = f"{name} has ended {EXITS_MAX} times:\n{_tail(self.supervisor, name)}"
+                raise DeploymentError(message)
+
+    def _log_tails(self) -> str:
+        return "".join(f"\n{name}:\n{_tail(self.supervisor, name)}" for name in self.supervisor.names)
+
+    @contextlib.contextmanager
+    def _step(self, title: str) -> Iterator[None]:
+        started = time.monotonic()
+        self._say(f"starting {title} ..." if title != "topics" else "checking the topics ...")
+        yield
+        self._say(f"  ready after {time.monotonic() - started:.1f} s")
+
+
+def free_port(wanted: int) -> int:
+    """`wanted` if nobody listens there, any free one for 0; DeploymentError if it is taken."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, wanted))
+        except OSError as error:
+            message = f"port {wanted} cannot be used ({error.strerror}): choose another with --port"
+            raise DeploymentError(message) from error
+        port: int = probe.getsockname()[1]
+        return port
+
+
+async def _is_ready(session: aiohttp.ClientSession, url: str) -> bool:
+    try:
+        async with session.get(f"{url}/readyz") as response:
+            return response.status == OK
+    except (aiohttp.ClientError, TimeoutError):
+        return False
+
+
+def _tail(supervisor: Supervisor, name: str) -> str:
+    lines = supervisor.log(name).read_text(encoding="utf-8", errors="replace").splitlines()
+    return "\n".join(f"  {line}" for line in lines[-LOG_TAIL_LINES:])
