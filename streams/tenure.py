@@ -74,8 +74,8 @@ class Tenure:
         """Offset of the commands record that the reader should bring next."""
         self.queue: deque[tuple[int, int, bytes]] = deque()
         self.in_flight: deque[InFlight] = deque()
-        self.recorded = outbox.watermark
-        """The watermark in the last record sent."""
+        self.recorded = accepted.published
+        """The watermark that the log has, or will have with the last record sent."""
         self._fold = fold
         self._state = state
         self._accepted = accepted
