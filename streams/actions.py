@@ -33,9 +33,6 @@ class Action(Enum):
     FENCED = ("partition.fenced", WARNING, "partition {partition} was taken by another worker: {reason}")
     YIELDING = ("partition.yielding", INFO, "handing partition {partition} to {to}")
     YIELDED = ("partition.yielded", INFO, "handed partition {partition} over: {reason}")
-    ROLE_CHANGED = ("partition.role", INFO, "partition {partition} is {role}: {reason}")
-
-    ALARM = ("partition.alarm", ERROR, "partition {partition}: {message}")
 
     # Alarms of the partition machine (streams/effects.py: Alarm carries label and message).
     PARTITION_STOPPED = ("partition.stopped", CRITICAL, "partition {partition}: {problem}")

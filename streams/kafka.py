@@ -25,6 +25,8 @@ TAIL_BYTES_MIN = 1024 * 1024
 TAIL_WAIT_MS = 50
 """The tail reads everything once more: at most 20 fetches a second, whatever the load."""
 CATCH_UP_WAIT_MS = 100
+LOOKUP_BYTES_MAX = 256 * 1024
+"""A question is about one record, or a few: more is fetched for nothing. A larger record still comes, alone."""
 
 
 def producer(servers: str, client_id: str) -> AIOKafkaProducer:
@@ -57,7 +59,14 @@ def catch_up_consumer(servers: str, client_id: str) -> AIOKafkaConsumer:
     return _consumer(servers, client_id, bytes_min=1, wait_ms=CATCH_UP_WAIT_MS)
 
 
-def _consumer(servers: str, client_id: str, *, bytes_min: int, wait_ms: int) -> AIOKafkaConsumer:
+def lookup_consumer(servers: str, client_id: str) -> AIOKafkaConsumer:
+    """Reads single records and short stretches. Not started."""
+    return _consumer(servers, client_id, bytes_min=1, wait_ms=CATCH_UP_WAIT_MS, bytes_max=LOOKUP_BYTES_MAX)
+
+
+def _consumer(
+    servers: str, client_id: str, *, bytes_min: int, wait_ms: int, bytes_max: int = RECORD_BYTES_MAX
+) -> AIOKafkaConsumer:
     return AIOKafkaConsumer(
         bootstrap_servers=servers,
         client_id=client_id,
@@ -67,6 +76,6 @@ def _consumer(servers: str, client_id: str, *, bytes_min: int, wait_ms: int) -> 
         check_crcs=False,  # TCP and the ledger's own digests check the bytes; CRCs in Python cost more than decoding
         fetch_min_bytes=bytes_min,
         fetch_max_wait_ms=wait_ms,
-        max_partition_fetch_bytes=RECORD_BYTES_MAX,
+        max_partition_fetch_bytes=bytes_max,
         metadata_max_age_ms=METADATA_MAX_AGE_MS,
     )

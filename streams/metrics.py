@@ -149,9 +149,10 @@ class WorkerMetrics(Metrics):
         """Set how many accepted records of this owner wait for the acks of their facts (W7 stops at 4,096)."""
         self._unpublished.labels(str(partition)).set(records)
 
-    def claimed(self, *, won: bool) -> None:
-        """Count a CLAIM of this worker: accepted, or another was first."""
-        self._claims.labels("won" if won else "lost").inc()
+    def claims(self, *, won: int, lost: int) -> None:
+        """Count CLAIMs of this worker: accepted, or another was first."""
+        self._claims.labels("won").inc(won)
+        self._claims.labels("lost").inc(lost)
 
     def alarm(self, alarm: str) -> None:
         """Count an alarm by the label of its log action: divergence, broken, fault, parked, ..."""

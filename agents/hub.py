@@ -1,0 +1,286 @@
+"""Everything of an owner role in one service: its partitions, the readers that feed them, the clock, the plan."""
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Coroutine
+from random import SystemRandom
+from typing import Any, NamedTuple, NoReturn
+
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
+from mode import Service
+
+from agents import collector, exits
+from agents.clients import Clients
+from agents.gauges import Gauges
+from agents.partition import Partition, Wires
+from agents.plan import Members, Plan, ask_members
+from agents.rebuild import Rebuilder
+from agents.watchdog import LoopGuard, Progress, Watchdog
+from streams.actions import Action
+from streams.effects import Role
+from streams.faust_app import LOGGER
+from streams.fold import Fold
+from streams.logs import Log
+from streams.machine import Member, PartitionMachine
+from streams.metrics import WorkerMetrics
+from streams.topics import Topics
+from streams.vigil import CLOCK_LATE_MS, CLOCK_MS
+
+UNFOLLOWED_S = 60.0
+"""A partition that the plan wants followed elsewhere is kept so long: plans flap, and folding again is dear."""
+WATCH_S = 1.0
+ENDS_S = 5.0
+ASK_S = 4.0
+YIELD_AGAIN_S = 1.5
+FAREWELL_S = 6.0
+"""To hand everything over: a Yield takes some milliseconds; asked again if it was lost, until its 5 s are over."""
+
+
+class Charge(NamedTuple):
+    """What a hub is made for. `group`: the consumer group whose plan it follows."""
+
+    fold: Fold[Any]
+    topics: Topics
+    partitions: int
+    log_id: bytes
+    me: Member
+    group: str
+    takeover_ms: int
+
+
+class Hub(Service):
+    """An owner role's shell. Faust starts and stops it, and tells it what the group assigned."""
+
+    logger = logging.getLogger(LOGGER)
+
+    def __init__(self, charge: Charge, clients: Clients, metrics: WorkerMetrics, log: Log) -> None:
+        super().__init__()
+        self._charge = charge
+        self._clients = clients
+        self._metrics = metrics
+        self._log = log
+        self._partitions: dict[int, Partition] = {}
+        self._plan = Plan(charge.me.incarnation, charge.partitions, frozenset(), None)
+        self._unwanted_s: dict[int, float] = {}
+        self._leaving = False
+        self._in_force = False
+        self._broker_away = False
+        self._ends: dict[TopicPartition, int] = {}
+        self._gauges = Gauges(metrics)
+        self._watchdog = Watchdog(time.monotonic())
+        self._guard = LoopGuard(self._end_hung)
+        self._loops: list[asyncio.Task[None]] = []
+        self._wires = Wires(
+            topics=charge.topics,
+            ledger=clients.ledger,
+            facts=clients.facts,
+            commands=clients.commands,
+            hot=clients.hot,
+            tail=clients.tail,
+            lookup=clients.lookup,
+            rebuilder=Rebuilder(clients.catch_up, charge.topics.stock_ledger.name, lambda: bool(self.owned)),
+            metrics=metrics,
+            log=log,
+            exit=self._exit,
+        )
+
+    # --- life -----------------------------------------------------------------------------------------------------
+
+    async def on_start(self) -> None:
+        """Follow everything until the group's members are known."""
+        try:
+            await self._clients.start()
+        except KafkaError as error:
+            self._exit(exits.UNAVAILABLE, f"the broker does not answer: {error!r}")
+        collector.begin()
+        self._follow()
+        loops = (
+            self._clients.hot.run(self._partitions),
+            self._clients.tail.run(self._partitions),
+            self._run_clock(),
+            self._watch(),
+            self._ask_ends(),
+            self._collect(),
+        )
+        self._loops = [asyncio.ensure_future(self._guarded(loop)) for loop in loops]
+        self._guard.start()
+
+    async def on_stop(self) -> None:
+        """Stop feeding; what is owned by now will be taken over."""
+        self._guard.stop()
+        for loop in self._loops:
+            loop.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
+        await asyncio.gather(*(partition.stop() for partition in self._partitions.values()))
+        await self._clients.stop()
+
+    @property
+    def owned(self) -> frozenset[int]:
+        """Partitions that this worker decides."""
+        return frozenset(number for number, partition in self._partitions.items() if partition.owned)
+
+    async def hand_over(self) -> None:
+        """Yield everything to whoever stands by, and wait until nothing is owned or the time is up."""
+        self._leaving = True
+        deadline_s = time.monotonic() + FAREWELL_S
+        for partition in self._partitions.values():
+            partition.retire()
+        asked_s = 0.0
+        while not all(partition.settled for partition in self._partitions.values()):
+            now_s = time.monotonic()
+            if now_s > deadline_s:
+                break
+            if now_s - asked_s > YIELD_AGAIN_S:
+                asked_s = now_s
+                for number in self.owned:
+                    self._partitions[number].hand_over(self._plan.successor(number))
+            await asyncio.sleep(CLOCK_MS / 1000)
+
+    # --- plan -----------------------------------------------------------------------------------------------------
+
+    def on_assigned(self, numbers: frozenset[int]) -> None:
+        """The group assigned these partitions of the plan topic, and no others."""
+        self._in_force = True
+        if numbers != self._plan.assigned:
+            self._log(Action.PLANNED, partitions=sorted(numbers))
+        self._plan = self._plan._replace(assigned=numbers)
+        self._tell_plan()
+
+    def on_revoked(self) -> None:
+        """A rebalance began. It does not end any ownership; the watchdog waits for the next assignment."""
+        self._in_force = False
+
+    async def ask_plan(self) -> None:
+        """Every 5 s: who is in the group."""
+        members: Members | None = None
+        try:
+            async with asyncio.timeout(ASK_S):
+                members = await ask_members(self._clients.admin, self._charge.group)
+        except (KafkaError, TimeoutError) as error:
+            self._broker(away=repr(error))
+        else:
+            self._broker(away="")
+        self._plan = self._plan._replace(members=members)
+        self._tell_plan()
+        await self._follow_plan()
+
+    def _tell_plan(self) -> None:
+        incarnations = self._plan.incarnations
+        for number, partition in self._partitions.items():
+            partition.on_plan(number in self._plan.assigned, incarnations)
+
+    async def _follow_plan(self) -> None:
+        self._follow()
+        wanted = self._plan.followed()
+        now_s = time.monotonic()
+        for number in sorted(self._partitions):
+            if number in wanted or self._partitions[number].owned:
+                self._unwanted_s.pop(number, None)
+            elif now_s - self._unwanted_s.setdefault(number, now_s) > UNFOLLOWED_S:
+                del self._unwanted_s[number]
+                await self._partitions.pop(number).stop()
+                self._gauges.forget(number)
+                self._log(Action.COLD, partition=number)
+
+    def _follow(self) -> None:
+        charge = self._charge
+        if self._leaving:
+            return
+        for number in sorted(self._plan.followed() - self._partitions.keys()):
+            machine = PartitionMachine(
+                charge.fold, number, charge.me, SystemRandom(), charge.takeover_ms, charge.log_id
+            )
+            self._partitions[number] = Partition(machine, self._wires)
+            self._partitions[number].on_plan(number in self._plan.assigned, self._plan.incarnations)
+            self._partitions[number].start()
+
+    def _broker(self, *, away: str) -> None:
+        if away and not self._broker_away:
+            self._log(Action.BROKER_AWAY, reason=away)
+        elif self._broker_away and not away:
+            self._log(Action.BROKER_BACK)
+        self._broker_away = bool(away)
+
+    # --- loops ------------------------------------------------------------------------------------------------------
+
+    async def _run_clock(self) -> None:
+        """W8, W9: 25 ms, its own lateness measured."""
+        due_s = time.monotonic()
+        while True:
+            due_s = max(due_s + CLOCK_MS / 1000, time.monotonic())
+            await asyncio.sleep(due_s - time.monotonic())
+            now_s = time.monotonic()
+            self._guard.beat()
+            late_s = max(0.0, now_s - due_s)
+            self._metrics.late(late_s)
+            if late_s * 1000 > CLOCK_LATE_MS:
+                self._log(Action.LOOP_LATE, late_ms=int(late_s * 1000))
+            now_ms, wall_ms = int(now_s * 1000), time.time_ns() // 1_000_000
+            for partition in self._partitions.values():
+                if not self._leaving or partition.owned:  # who leaves takes nothing over
+                    partition.on_clock(now_ms, wall_ms)
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(WATCH_S)
+            self._gauges.update(self._partitions.values())
+            now_s = time.monotonic()
+            beats_s = {"hot": self._clients.hot.beat_s, "tail": self._clients.tail.beat_s}
+            assigned = self._in_force or self._broker_away
+            reason = self._watchdog.why_hung(now_s, assigned=assigned, beats_s=beats_s, positions=self._positions())
+            if reason:
+                self._end_hung(reason)
+
+    def _positions(self) -> dict[str, Progress]:
+        """What should be moving: the ledger of followed partitions, the commands of an owner who has none queued."""
+        topics = self._charge.topics
+        positions: dict[str, Progress] = {}
+        for number, partition in self._partitions.items():
+            machine = partition.machine
+            ledger_end = self._ends.get(TopicPartition(topics.stock_ledger.name, number))
+            commands_end = self._ends.get(TopicPartition(topics.stock_commands.name, number))
+            if ledger_end is not None and machine.role in {Role.WARM, Role.OWNER}:
+                positions[f"ledger {number}"] = Progress(machine.ledger_next, ledger_end)
+            if commands_end is not None and machine.tenure and not machine.queued:
+                positions[f"commands {number}"] = Progress(machine.tenure.next_command, commands_end)
+        return positions
+
+    async def _ask_ends(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(ASK_S):
+                    self._ends = await self._clients.lookup.ends()
+            except (KafkaError, TimeoutError):
+                self._ends = {}
+            await asyncio.sleep(ENDS_S)
+
+    async def _collect(self) -> None:
+        while True:
+            await asyncio.sleep(collector.EVERY_S)
+            collector.tidy()
+
+    # --- ends -------------------------------------------------------------------------------------------------------
+
+    async def _guarded(self, loop: Coroutine[Any, Any, None]) -> None:
+        """A loop that ends is a bug or a broken client: the process ends too, and others take over."""
+        task = asyncio.ensure_future(loop)
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
+        error = task.exception()
+        self._log(Action.FAILED, program="inventory", reason=repr(error), error=error)
+        self._exit(exits.SOFTWARE, repr(error))
+
+    def _end_hung(self, reason: str) -> None:
+        self._log(Action.HUNG, reason=reason)
+        self._exit(exits.TEMPORARY, reason)
+
+    def _exit(self, code: int, reason: str) -> NoReturn:
+        """At once, without flushing anything to Kafka: what was written must not be written again by dying code."""
+        self._log(Action.FAILED, program="inventory", reason=f"exit {code}: {reason}")
+        os._exit(code)

@@ -1,0 +1,88 @@
+"""Writes stock.pools: for a starting view, what each touched pool looked like a moment ago. A hint, never a fact.
+
+The state that a hint is taken from may be some records ahead of what is accepted. Nothing false comes of it: these
+records' commands are in the log, and every command is decided, by whomever, with the same result.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import NoReturn
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.structs import RecordMetadata
+
+from agents.slices import Slices
+from streams.effects import Role
+from streams.machine import PartitionMachine
+from streams.records import decode_decided, decode_fact
+from streams.stock_records import decode_totals, encode_hint
+from tables.stock import hint
+
+EVERY_S = 1.0
+"""A pool that is touched a thousand times a second is written once a second."""
+REWRITTEN_S = 60
+"""A new owner writes again what was touched in this time: its predecessor may have died before it could."""
+
+
+class PoolHints:
+    """The hints of one partition."""
+
+    def __init__(
+        self,
+        machine: PartitionMachine,
+        producer: AIOKafkaProducer,
+        topic: str,
+        failed: Callable[[str, BaseException | None], NoReturn],
+    ) -> None:
+        self._machine = machine
+        self._producer = producer
+        self._topic = topic
+        self._failed = failed
+        self._touched: dict[str, None] = {}
+        self._sources: deque[int] = deque(maxlen=int(REWRITTEN_S / EVERY_S))
+        """Last accepted src, once a second."""
+
+    def on_fact(self, value: bytes) -> None:
+        """A fact that this owner publishes: its pools will be written."""
+        for totals in decode_totals(decode_decided(decode_fact(value).body).details):
+            self._touched[totals.sku] = None
+
+    def on_owning(self) -> None:
+        """Write again what was touched lately, as far as this process has followed; else everything."""
+        known = len(self._sources) == self._sources.maxlen
+        since = self._sources[0] if known else -1
+        pools = self._machine.state.pools.values()
+        self._touched.update((pool.sku, None) for pool in pools if pool.touched_at > since)
+
+    def on_dropped(self) -> None:
+        """The state is being folded again: what was followed before says nothing about it."""
+        self._sources.clear()
+
+    async def run(self) -> None:
+        """Write for ever, once a second."""
+        while True:
+            await asyncio.sleep(EVERY_S)
+            machine = self._machine
+            if machine.role is Role.OWNER:
+                await self._write()
+            if machine.role in {Role.OWNER, Role.WARM}:
+                self._sources.append(machine.accepted.src)
+
+    async def _write(self) -> None:
+        machine = self._machine
+        touched, self._touched = self._touched, {}
+        slices = Slices()
+        for sku in touched:
+            pool = machine.state.pools.get(sku)
+            if pool is None:
+                continue  # fenced meanwhile: the next owner writes it
+            value = encode_hint(hint(pool, machine.accepted.offset, machine.state.clk))
+            future = await self._producer.send(self._topic, value, key=sku.encode(), partition=machine.partition)
+            future.add_done_callback(partial(self._acked, sku))
+            await slices.pause()
+
+    def _acked(self, sku: str, future: asyncio.Future[RecordMetadata]) -> None:
+        if not future.cancelled() and future.exception():
+            self._failed(f"the hint of {sku}", future.exception())

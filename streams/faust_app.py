@@ -1,0 +1,98 @@
+"""Faust, as the roles use it: it joins the consumer group, runs services and timers, and stops them on a signal.
+
+The owner roles read their partitions themselves (design.md section 2): Faust's stream costs 140-240 us a record, and
+its group only plans. So the app subscribes to the empty plan topic, whose partitions stand for those of the ledger.
+"""
+
+import asyncio
+import logging
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import faust
+from mode import ServiceT
+
+LOGGER = "mode"
+"""Where services say that they start and stop: quiet, unless debugging. By default each is a logger of its own."""
+
+Stopping = Callable[[], Awaitable[None]]
+
+
+class PlanApp(faust.App):
+    """A Faust app that keeps nothing on disk."""
+
+    logger = logging.getLogger(LOGGER)
+
+    def _create_directories(self) -> None:
+        """No table, no web server, no leader: nothing to put into the data folder that Faust makes by default."""
+
+
+def plan_app(servers: str, group: str, client_id: str, topic: str) -> PlanApp:
+    """An app in the consumer group `group` on the plan topic. `client_id` names this process in DescribeGroups.
+
+    `servers` is host:port,host:port.
+    """
+    app = PlanApp(
+        group,
+        broker=[f"kafka://{server}" for server in servers.split(",")],
+        broker_client_id=client_id,
+        # The group learns of a death after the session; owners do not wait for it (W9).
+        broker_session_timeout=10.0,
+        broker_heartbeat_interval=2.0,
+        broker_request_timeout=40.0,
+        broker_commit_interval=0.5,
+        consumer_auto_offset_reset="latest",
+        store="memory://",
+        datadir=Path(os.devnull).parent,
+        web_enabled=False,  # on by default, at 0.0.0.0, without authentication
+        topic_allow_declare=False,  # `turnstile topics apply` makes topics
+        topic_disable_leader=True,
+        key_serializer="raw",
+        value_serializer="raw",
+        stream_wait_empty=False,
+        stream_buffer_maxsize=16_384,
+        worker_redirect_stdouts=False,
+    )
+
+    async def ignore(stream: faust.StreamT[bytes]) -> None:
+        """Nothing is ever written to the plan topic; having an agent on it is what joins the group."""
+        async for _ in stream:
+            pass
+
+    app.agent(app.topic(topic, key_type=bytes, value_type=bytes), name="plan")(ignore)
+    return app
+
+
+class RoleWorker(faust.Worker):
+    """Runs an app and services; on TERM or INT it first awaits `stopping`, then lets Faust stop.
+
+    Faust's own handler stops services at once. A second signal does not wait. `stopping` keeps its own deadline.
+    """
+
+    def __init__(
+        self, app: faust.App, *services: ServiceT, stopping: Stopping, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        super().__init__(app, *services, loop=loop, quiet=True, override_logging=False, redirect_stdouts=False)
+        self.spinner = None  # it would move the terminal's cursor
+        self._stopping = stopping
+        self._farewell: asyncio.Task[None] | None = None
+
+    def _on_sigterm(self) -> None:
+        self._say_farewell(super()._on_sigterm)
+
+    def _on_sigint(self) -> None:
+        self._say_farewell(super()._on_sigint)
+
+    def _say_farewell(self, stop: Callable[[], None]) -> None:
+        if self._farewell is not None:
+            stop()
+            return
+
+        async def farewell() -> None:
+            try:
+                await self._stopping()
+            finally:
+                stop()
+
+        self._farewell = asyncio.ensure_future(farewell(), loop=self.loop)
