@@ -1,0 +1,111 @@
+"""`python -m bench.batcher`: decisions through the batcher, without HTTP: waiting clients on one hot SKU.
+
+One gateway's service in this process, one worker, one broker. Each client sends a Reserve, waits for its decision (a
+fact of the ledger) and sends the next. Prints one JSON object; the log is audited afterwards, and a violation fails
+the run.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+import time
+
+import uvloop
+
+from bench.system import machine, percentile, system, violations
+from domain.ids import hold_id
+from domain.outcomes import Outcome
+from domain.stock import Adjust, Open, Reserve, SetPolicy
+from gateway.service import Service
+from settings import GatewaySettings
+from streams import keys, runfile
+from streams.identity import Identity
+
+SKU = "hot"
+WARM_UP_S = 2.0
+UNITS = 2_000_000_000
+LIMIT = 65_535
+HOLD_MS = 600_000
+
+
+async def measure(clients: int, seconds: float, rounds: int) -> dict[str, object]:
+    """Medians over the rounds; latencies in milliseconds."""
+    async with system(1, 0) as deployment:
+        run = runfile.read(deployment.settings.data_dir)
+        settings = GatewaySettings().model_copy(update={"gateway": "bench", "data_dir": deployment.settings.data_dir})
+        service = Service(
+            settings,
+            deployment.servers,
+            deployment.topics,
+            Identity(run.log_id, run.partitions),
+            keys.load(settings.data_dir),
+        )
+        working = asyncio.create_task(service.run())
+        await service.ready.wait()
+        await _prepare(service)
+        await _round(service, clients, WARM_UP_S)
+        results = [await _round(service, clients, seconds) for _ in range(rounds)]
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+        found = await violations(deployment)
+    results.sort(key=lambda result: result["decisions_per_s"])
+    return {**results[len(results) // 2], "clients": clients, "rounds": rounds, "violations": found, **machine()}
+
+
+async def _prepare(service: Service) -> None:
+    policy = SetPolicy(SKU, 0, 100, "EUR", LIMIT, HOLD_MS, service.keys.customer_id)
+    for command in (policy, Adjust(SKU, UNITS, "initial", "bench"), Open(SKU, 1)):
+        seat = service.operators.submit(service.partition_of(SKU), command)
+        seat.decided = asyncio.get_running_loop().create_future()
+        answer = await seat.decided
+        if answer.outcome not in {Outcome.POLICY_SET, Outcome.ADJUSTED, Outcome.OPENED}:
+            message = f"{command}: {answer}"
+            raise AssertionError(message)
+
+
+async def _round(service: Service, clients: int, seconds: float) -> dict[str, float]:
+    latencies: list[float] = []
+    end = time.perf_counter() + seconds
+    partition = service.partition_of(SKU)
+    submit = service.customers.submit
+    future = asyncio.get_running_loop().create_future
+
+    async def client() -> None:
+        customer = os.urandom(8)
+        while (begun := time.perf_counter()) < end:
+            hold = hold_id(partition.to_bytes(2, "big") + os.urandom(14))
+            not_after = service.logtime.now_ms(partition) + 30_000
+            seat = submit(partition, Reserve(hold, SKU, customer, 1, not_after, hold[:8]))
+            seat.decided = future()
+            answer = await seat.decided
+            if answer.outcome != Outcome.GRANTED:
+                message = f"{answer}"
+                raise AssertionError(message)
+            latencies.append((time.perf_counter() - begun) * 1000)
+
+    begun = time.perf_counter()
+    await asyncio.gather(*(client() for _ in range(clients)))
+    elapsed = time.perf_counter() - begun
+    return {
+        "decisions_per_s": round(len(latencies) / elapsed),
+        "p50_ms": round(percentile(latencies, 0.5), 2),
+        "p99_ms": round(percentile(latencies, 0.99), 2),
+    }
+
+
+def main() -> int:
+    """Exit code 1 if the audit found a violation."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--clients", type=int, default=1_000)
+    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    result = uvloop.run(measure(options.clients, options.seconds, options.rounds))
+    print(json.dumps(result))
+    return 1 if result["violations"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
