@@ -11,7 +11,6 @@ from logging import CRITICAL, DEBUG, ERROR, INFO, WARNING
 class Action(Enum):
     # Any program.
     STARTED = ("program.started", INFO, "{program} started")
-    READY = ("program.ready", INFO, "{program} is ready")
     STOPPING = ("program.stopping", INFO, "{program} is stopping: {reason}")
     STOPPED = ("program.stopped", INFO, "{program} stopped")
     FAILED = ("program.failed", CRITICAL, "{program} cannot go on: {reason}")
@@ -29,7 +28,6 @@ class Action(Enum):
     COLD = ("partition.cold", INFO, "partition {partition} is no longer followed")
     CLAIMING = ("partition.claiming", INFO, "claiming partition {partition} at epoch {epoch}")
     CLAIMED = ("partition.claimed", INFO, "owns partition {partition} at epoch {epoch}")
-    CLAIM_LOST = ("partition.claim-lost", INFO, "another claim of partition {partition} was first")
     FENCED = ("partition.fenced", WARNING, "partition {partition} was taken by another worker: {reason}")
     YIELDING = ("partition.yielding", INFO, "handing partition {partition} to {to}")
     YIELDED = ("partition.yielded", INFO, "handed partition {partition} over: {reason}")
@@ -45,30 +43,15 @@ class Action(Enum):
     LEDGER_BROKEN = ("ledger.broken", CRITICAL, "partition {partition}: {problem}")
     LEDGER_AHEAD = ("ledger.ahead", CRITICAL, "partition {partition}: {problem}")
 
-    # The ledger and its facts (R1-R6, W5, W6, W10).
-    STALE = ("ledger.stale", WARNING, "dropped a stale record at {partition}:{offset}")
-    DUPLICATE = ("ledger.duplicate", DEBUG, "dropped a duplicate at {partition}:{offset}")
+    # The ledger and its dead letters (W5, W10).
     APPEND_FAILED = ("ledger.append-failed", CRITICAL, "an append to partition {partition} failed: {reason}")
-    REPUBLISHED = ("facts.republished", INFO, "published {count} facts of partition {partition} again")
     DEAD_LETTER = ("dead-letter.written", ERROR, "{topic} {partition}:{offset} went to the dead letters: {reason}")
-    RULED = ("ledger.ruled", WARNING, "{operator} ruled on partition {partition} src {src}: {reason}")
 
     # Gateway.
     GATEWAY_READY = ("gateway.ready", INFO, "the gateway listens at {address}")
     CAUGHT_UP = ("view.caught-up", INFO, "the view has read back partition {partition} to {offset}")
-    PRODUCER_REPLACED = ("producer.replaced", WARNING, "a new producer after a failed send: {reason}")
     OUTCOME_UNKNOWN = ("append.outcome-unknown", WARNING, "a batch of {commands} for {partition} was not acked in time")
     REQUEST_FAILED = ("request.failed", ERROR, "a bug in serving {route}: {reason}")
-
-    # Broker, topics, children.
-    JARS_FETCHED = ("jars.fetched", INFO, "fetched {count} jars, {size_mb} MB")
-    BROKER_STARTED = ("broker.started", INFO, "the broker listens at {address}")
-    BROKER_STOPPED = ("broker.stopped", INFO, "the broker stopped with exit code {code}")
-    TOPIC_CREATED = ("topic.created", INFO, "created topic {topic}")
-    GENESIS_WRITTEN = ("genesis.written", INFO, "wrote the genesis of {topic} partition {partition}")
-    CHILD_STARTED = ("child.started", INFO, "started {child} as process {pid}")
-    CHILD_EXITED = ("child.exited", WARNING, "{child} (process {pid}) ended: {reason}")
-    CHILD_RESTARTING = ("child.restarting", INFO, "starting {child} again in {wait_ms} ms")
 
     # What a library logs by itself.
     LIBRARY = ("library", INFO, "{message}")

@@ -144,8 +144,12 @@ def alarms(source: str) -> set[str]:
     return {call.args[0].value for call in named if isinstance(call.args[0], ast.Constant)}
 
 
+def alarmed() -> set[str]:
+    return set().union(*(alarms(path.read_text()) for path in (ROOT / "streams").glob("*.py")))
+
+
 def test_every_alarm_of_the_machine_is_in_the_catalogue():
-    found = set().union(*(alarms(path.read_text()) for path in (ROOT / "streams").glob("*.py")))
+    found = alarmed()
     assert len(found) >= 4
     assert {label for label in found if Action.labelled(label).label != label} == set()
     for verdict in (Verdict.DIVERGENT, Verdict.BROKEN, Verdict.AHEAD):
@@ -180,6 +184,13 @@ def calls_without_their_fields(source: str) -> list[str]:
         found += [f"line {call.lineno}: {names[0]} lacks {sorted(missing)}"] if missing else []
         found += [f"line {call.lineno}: {names[0]} may not have {sorted(reserved)}"] if reserved else []
     return found
+
+
+def test_the_catalogue_has_nothing_that_nobody_logs():
+    sources = "\n".join(path.read_text() for folder in PROGRAM for path in (ROOT / folder).rglob("*.py"))
+    verdicts = {f"ledger.{verdict.value}" for verdict in Verdict}
+    unused = [a for a in Action if f"Action.{a.name}" not in sources]
+    assert [a.name for a in unused if a.label not in alarmed() | verdicts and a is not Action.LIBRARY] == []
 
 
 def is_action(node: ast.Attribute) -> bool:
