@@ -16,6 +16,7 @@ from ops.cli.gateway_client import GatewayClient
 from ops.demo.run import DemoError
 from ops.deployment import DeploymentError
 from ops.jars import JarError
+from ops.ruling import RulingError
 from ops.topics_admin import TopicsError
 from settings import Shared
 from streams import keys, runfile
@@ -32,7 +33,7 @@ _FIXES: dict[type[Exception], str] = {
     keys.KeysError: "",
     TopicsError: "",
     NoLogError: _TOPICS,
-    UnknownTopicError: _TOPICS,
+    UnknownTopicError: "",
     TrimmedError: "read from where the log begins now",
     StalledError: _BROKER,
     AppendError: "look with `turnstile ledger show` whether it was appended, then repeat",
@@ -41,6 +42,7 @@ _FIXES: dict[type[Exception], str] = {
     BrokerError: "",
     DeploymentError: "",
     DemoError: "",
+    RulingError: "",
     KafkaError: _BROKER,
     TimeoutError: _BROKER,
 }

@@ -20,6 +20,9 @@ from ops.cli.output import Json, print_json
 from ops.cli.session import explained, servers_of, settings_of
 from streams.topics import named
 
+REPORT_COLUMNS = 160
+"""A report into a file or pipe: wide enough for digests."""
+
 
 def verify(
     ctx: typer.Context,
@@ -34,7 +37,7 @@ def verify(
     if json:
         print_json(as_json(report))
     else:
-        print_report(report, Console())
+        print_report(report, Console(width=None if console.is_terminal else REPORT_COLUMNS))
     if not report.ok:
         raise Complaint(what=f"the ledger does not hold: {report.violations[0]}")
 

@@ -74,7 +74,7 @@ class Demo:
             await deployment.stop()
 
     def _say(self, line: str) -> None:
-        self._console.print(line, highlight=False)
+        self._console.print(line, highlight=False, soft_wrap=True)
 
     def _on_event(self, event: Event) -> None:
         if event.what == "exited" and event.pid == self._killed_pid and self._kill is not None:

@@ -48,7 +48,7 @@ class View:
         """Something that one should see: it stays on the screen for a while, and in the scroll-back."""
         text = f"{time.monotonic() - self._started_s:5.1f} s  {line}"
         self._events.append(text)
-        self._console.print(text, highlight=False, style="bold yellow" if "kill" in line else None)
+        self._console.print(text, highlight=False, soft_wrap=True, style="bold yellow" if "kill" in line else None)
 
     def tick(self, watch: LedgerWatch) -> None:
         """Show the present, if it is time to."""
@@ -59,7 +59,9 @@ class View:
         if self._live is not None:
             self._live.update(Group(self._headline(watch), _stock(watch), _owners(watch)), refresh=True)
         else:
-            self._console.print(f"{now_s - self._started_s:5.1f} s  {self._headline(watch)}", highlight=False)
+            self._console.print(
+                f"{now_s - self._started_s:5.1f} s  {self._headline(watch)}", highlight=False, soft_wrap=True
+            )
 
     def _headline(self, watch: LedgerWatch) -> Text:
         told = self.progress
