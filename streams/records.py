@@ -86,7 +86,7 @@ def decode_genesis_body(body: bytes) -> Genesis:
     """The body of a ledger's genesis record."""
     try:
         return _decode_genesis(body)
-    except msgspec.MsgspecError as error:
+    except ValueError as error:  # msgspec.MsgspecError is one, the UnicodeDecodeError of a text another
         raise UndecodableError(str(error)) from error
 
 
@@ -226,7 +226,7 @@ def decode_claim(body: bytes) -> Claim:
     """UndecodableError if it is none."""
     try:
         return _decode_claim(body)
-    except msgspec.MsgspecError as error:
+    except ValueError as error:  # msgspec.MsgspecError is one, the UnicodeDecodeError of a text another
         raise UndecodableError(str(error)) from error
 
 
@@ -234,7 +234,7 @@ def decode_decided(body: bytes) -> Decided:
     """Body of a DECIDED or RULING, `details` still raw; UndecodableError if it is none."""
     try:
         return _decode_decided(body)
-    except msgspec.MsgspecError as error:
+    except ValueError as error:  # msgspec.MsgspecError is one, the UnicodeDecodeError of a text another
         raise UndecodableError(str(error)) from error
 
 

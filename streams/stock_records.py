@@ -89,7 +89,7 @@ def decode_totals(raw: msgspec.Raw) -> list[Totals]:
     """The totals of details alone, without decoding what changed; UndecodableError as `decode_details`."""
     try:
         details = _decode_totals(raw)
-    except msgspec.MsgspecError as error:
+    except ValueError as error:  # msgspec.MsgspecError is one, the UnicodeDecodeError of a text another
         raise UndecodableError(str(error)) from error
     return [] if details is None else details.totals
 
@@ -103,5 +103,5 @@ def decode_hint(value: bytes) -> PoolHint:
     """UndecodableError if it is none."""
     try:
         return _decode_hint(value)
-    except msgspec.MsgspecError as error:
+    except ValueError as error:  # msgspec.MsgspecError is one, the UnicodeDecodeError of a text another
         raise UndecodableError(str(error)) from error
