@@ -68,7 +68,8 @@ def _show(judgement: Judgement, console: Console) -> None:
     if figures["killed"]:
         console.print(
             f"  {figures['killed']} was killed with -9 after {figures['decided_at_kill']:.0%} of the requests; "
-            f"{figures['claimed_by']} took over; the hot SKU stood still for {figures['failover_s']:.2f} s"
+            f"{figures['claimed_by']} took over; the hot SKU stood still for {figures['failover_s']:.2f} s",
+            soft_wrap=True,
         )
     for reason in judgement.reasons:
         console.print(f"  ! {reason}", style="red", highlight=False, markup=False, soft_wrap=True)

@@ -4,8 +4,11 @@ from typing import NamedTuple
 
 from ops.audit.source import Entry, Source, Stream
 from streams.acceptance import Acceptance, Verdict
+from streams.protocol import PROTOCOL_COMMANDS
 from streams.records import Batch, Claim, Decided, UndecodableError, decode_ledger
 from streams.stock_records import BATCHES, StockCommand, StockDetails, decode_details
+
+PROTOCOL = frozenset(PROTOCOL_COMMANDS.values())
 
 
 class Decision(NamedTuple):
@@ -30,7 +33,7 @@ class Ownership(NamedTuple):
 
 
 class History(NamedTuple):
-    """One partition's. `waiting` = command records without an accepted decision."""
+    """One partition's. `waiting` = commands without an accepted decision; workers' ticks and yields do not count."""
 
     partition: int
     decisions: list[Decision]
@@ -51,8 +54,8 @@ def read(source: Source, partition: int) -> History:
             claims.append(Ownership(offset, at_ms, acceptance.epoch, src, acceptance.claim))
         elif verdict is Verdict.ACCEPTED and decided is not None:
             decisions.append(_decision(offset, at_ms, decided, commands.get(decided.src)))
-    end = source.end(Stream.COMMANDS, partition)
-    return History(partition, decisions, claims, end - 1 - acceptance.src)
+    waiting = sum(_asked(entry) for entry in commands.values() if entry.offset > acceptance.src)
+    return History(partition, decisions, claims, waiting)
 
 
 def _decision(offset: int, at_ms: int, decided: Decided, command: Entry | None) -> Decision:
@@ -64,6 +67,15 @@ def _decision(offset: int, at_ms: int, decided: Decided, command: Entry | None) 
     except UndecodableError:
         batch = None
     return Decision(offset, at_ms, command.timestamp_ms, decided, details, batch)
+
+
+def _asked(command: Entry) -> int:
+    """How many commands somebody waits for: those of the fold, and a record that nobody can decode."""
+    try:
+        commands = BATCHES.decode(command.value).commands()
+    except UndecodableError:
+        return 1
+    return sum(1 for one in commands if type(one) not in PROTOCOL)
 
 
 def longest_gap_s(history: History, from_ms: int) -> float:

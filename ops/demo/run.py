@@ -3,12 +3,13 @@
 import asyncio
 import contextlib
 import secrets
+import shutil
 import sys
 import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 
 import msgspec
 from rich.console import Console
@@ -28,14 +29,17 @@ from ops.deployment import Deployment, Shape
 from ops.jars import progress_bar
 from ops.lifeline import die_with_parent
 from ops.supervisor import Event, python_module
+from ops.survey import survey
 from settings import Shared
 from streams import keys, runfile
+from streams.kafka_log import KafkaLog
 from streams.tokens import SCOPE_OPS, mint
 
 WORKERS = 2
 GATEWAYS = 2
 PRICE = 18_000
 TICK_S = 0.02
+DECIDED_S = 10.0
 STALE_S = 0.2
 """The owner that is to be killed must have decided something within this time: it is surely the owner."""
 
@@ -67,6 +71,7 @@ class Demo:
                 await deployment.start()
             await asyncio.to_thread(self._open_sale)
             await self._sell()
+            await self._until_decided()
             self._say("reading the ledger ...")
             evidence = await asyncio.to_thread(self._collect)
             return judge(evidence, keys.load(self._settings.data_dir))
@@ -159,6 +164,15 @@ class Demo:
         share = watch.requests_decided / options.shoppers
         self._view.happened(f"kill -9 of {hot.owner}, which owns the hot SKU, after {share:.0%} of the requests")
 
+    async def _until_decided(self) -> None:
+        """Wait for the last decisions; what is still undecided then, the verdict counts."""
+        deployment, end = self._deployment, time.monotonic() + DECIDED_S
+        async with KafkaLog(deployment.servers, "turnstile-demo") as log:
+            while time.monotonic() < end:
+                if not any(state.lag for state in await survey(log, deployment.topics)):
+                    return
+                await asyncio.sleep(TICK_S)
+
     # --- the evidence ---------------------------------------------------------------------------------------------
 
     def _collect(self) -> Evidence:
@@ -180,12 +194,21 @@ class Demo:
 
 
 async def run_demo(options: Options, settings: Shared, console: Console) -> Judgement:
-    """Run it in a temporary folder; a foreign broker gets topics in a namespace of their own.
+    """Run it in a temporary folder, which stays if it fails; a foreign broker gets topics in a namespace of their own.
 
     What `Deployment.start` raises, or DemoError.
     """
-    with TemporaryDirectory(prefix="turnstile-demo-", ignore_cleanup_errors=True) as folder:
-        values: dict[str, object] = {"data_dir": Path(folder)}
-        if settings.broker != runfile.EMBEDDED:
-            values["namespace"] = f"demo-{secrets.token_hex(4)}"
-        return await Demo(options, settings.model_copy(update=values), console).run()
+    folder = Path(await asyncio.to_thread(mkdtemp, prefix="turnstile-demo-"))
+    values: dict[str, object] = {"data_dir": folder}
+    if settings.broker != runfile.EMBEDDED:
+        values["namespace"] = f"demo-{secrets.token_hex(4)}"
+    passed = False
+    try:
+        judgement = await Demo(options, settings.model_copy(update=values), console).run()
+        passed = judgement.passed
+        return judgement
+    finally:
+        if passed:
+            await asyncio.to_thread(shutil.rmtree, folder)
+        else:
+            console.print(f"logs, answers and broker data are kept in {folder}", highlight=False, soft_wrap=True)
