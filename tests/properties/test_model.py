@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from domain.outcomes import Outcome
 from domain.reservation import RowState
 from domain.roles import Role
-from domain.stock import Commit, Granted, Release, Reserve
+from domain.stock import Commit, Granted, Refused, Release, Reserve
 from tests.properties.commands import sale
 from tests.properties.histories import AFTER_MS, RULES, SENDERS, command
 from tests.properties.model import Model
@@ -32,6 +32,7 @@ class Pair:
         assert answers == self.model.record(self.partition.src, self.partition.clk, role, *batch), (role, batch)
         assert not self.partition.faults
         self.seen.update(answers)
+        self.seen.update(Outcome(c.outcome).label for c in self.partition.changes() if isinstance(c, Refused))
 
     def compare(self):
         self.partition.verify()
