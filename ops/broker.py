@@ -1,12 +1,14 @@
 """The embedded broker: a real Apache Kafka from pinned jars on a bundled Java, for `up`, the demo and tests."""
 
+import asyncio
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from ops import broker_config as config
 from ops import jars
-from ops.broker_node import BrokerError, InUseError, Node, free_port, new_cluster_id
+from ops.broker_node import BrokerError, InUseError, Node, free_port, is_free, new_cluster_id
+from ops.folder_lock import FolderLock
 from ops.jars_lock import read_lock
 
 START_ATTEMPTS = 5
@@ -18,8 +20,8 @@ class EmbeddedBroker:
     """One Kafka node on loopback ports, whose data stays in `data_dir`; it dies with the process that started it.
 
     With the jars in `cache_dir` it needs no network. Use it as a context manager, or call `start` (main thread) and
-    `stop`. `start` is `prepare` (may take a minute, any thread), `spawn` (main thread, at once) and `wait_ready` (any
-    thread), for those who must not block. After `stop` or `kill`, `start` brings it back on the same port and data.
+    `stop`. On an event loop, `start_async`. After `stop` or `kill`, both bring it back on the same port and data; so do
+    `spawn` (main thread, at once) and `wait_ready` (any thread), step by step.
 
     JarError: the jars cannot be had. BrokerError: Kafka does not start; the message has the end of its log.
     """
@@ -41,6 +43,8 @@ class EmbeddedBroker:
         self._heap_mb = heap_mb
         self._report = report
         self._node: Node | None = None
+        # Kafka locks its folder too, but only after it has written to it.
+        self._lock = FolderLock(data_dir)
 
     @property
     def node(self) -> Node:
@@ -69,9 +73,12 @@ class EmbeddedBroker:
         """Fetch the jars, choose ports, format the storage. Nothing that is already there is done again."""
         if self._node is not None:
             return
-        node = Node(
-            self._folder, jars.fetch(read_lock(), self._cache, self._mirror, self._report), heap_mb=self._heap_mb
-        )
+        if self._port and not is_free(self._port):
+            message = f"port {self._port} is taken by another program: choose another one"
+            raise InUseError(message)
+        paths = jars.fetch(read_lock(), self._cache, self._mirror, self._report)
+        self._take_folder()
+        node = Node(self._folder, paths, heap_mb=self._heap_mb)
         self._configure(node, self._port or free_port())
         node.format(new_cluster_id())
         self._node = node
@@ -84,18 +91,33 @@ class EmbeddedBroker:
             self.spawn()
             try:
                 self.wait_ready()
-            except InUseError:
-                if not remaining:
-                    raise
-                self._configure(self.node, free_port() if fresh else self.node.port)
+            except InUseError as error:
+                self._lost(error, remaining, fresh=fresh)
             except BaseException:  # Ctrl-C too: never leave a broker behind that nobody holds
-                self.node.kill()
+                self.kill()
+                raise
+            else:
+                return
+
+    async def start_async(self) -> None:
+        """As `start`, from a loop on the main thread, which goes on meanwhile."""
+        fresh = self._node is None and not self._port
+        await asyncio.to_thread(self.prepare)
+        for remaining in reversed(range(START_ATTEMPTS)):
+            self.spawn()
+            try:
+                await asyncio.to_thread(self.wait_ready)
+            except InUseError as error:
+                self._lost(error, remaining, fresh=fresh)
+            except BaseException:
+                self.kill()
                 raise
             else:
                 return
 
     def spawn(self) -> None:
-        """Start the process, from the main thread."""
+        """Start the process, from the main thread. InUseError if another program has the folder."""
+        self._take_folder()
         self.node.spawn()
 
     def wait_ready(self) -> None:
@@ -106,10 +128,12 @@ class EmbeddedBroker:
         """TERM, then KILL. Nothing if it does not run."""
         if self._node is not None:
             self._node.stop()
+        self._lock.release()
 
     def kill(self) -> None:
         """KILL."""
         self.node.kill()
+        self._lock.release()
 
     def __enter__(self) -> Self:
         self.start()
@@ -119,6 +143,18 @@ class EmbeddedBroker:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    def _take_folder(self) -> None:
+        if not self._lock.acquire():
+            message = f"{self._folder} belongs to the broker of process {self._lock.owner()}: stop that one first"
+            raise InUseError(message)
+
+    def _lost(self, error: InUseError, remaining: int, *, fresh: bool) -> None:
+        """A port or the folder is still in use: choose other ports if nobody knows these yet, or give up."""
+        self.kill()
+        if not remaining:
+            raise error
+        self._configure(self.node, free_port() if fresh else self.node.port)
 
     def _configure(self, node: Node, port: int) -> None:
         node.configure(config.combined(config.Ports(port, free_port())), port)

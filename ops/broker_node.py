@@ -4,6 +4,7 @@ A node dies with the thread that spawned it (ops/lifeline.py), so `spawn` insist
 may run in any.
 """
 
+import random
 import secrets
 import socket
 import subprocess
@@ -24,6 +25,8 @@ FORMAT_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 15.0
 """A clean stop takes 0.3 to 0.6 s alone and up to 5 s in a cluster; then KILL, which loses nothing that was acked."""
 POLL_S = 0.05
+PORTS = range(20_000, 32_000)
+"""Below the range of outgoing connections: 32768 and up on Linux, 49152 and up elsewhere."""
 LOG_TAIL_LINES = 20
 ENVIRONMENT = {"LC_ALL": "C.UTF-8"}
 """All that Java gets: file names in UTF-8, and no JVM options of somebody else's."""
@@ -45,11 +48,27 @@ def java() -> Path:
 
 
 def free_port() -> int:
-    """A loopback port that nobody uses at this moment; somebody else may be quicker to take it."""
+    """A loopback port that nobody uses at this moment; somebody else may be quicker to take it.
+
+    Not one of those that the kernel gives to outgoing connections: a client that tries to reach a stopped broker would
+    some day be given that very port, be connected to itself, and keep Kafka from coming back.
+    """
+    for port in random.sample(PORTS, 100):
+        if is_free(port):
+            return port
+    message = f"100 ports of {PORTS.start} to {PORTS.stop - 1} are all taken"
+    raise BrokerError(message)
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen at this loopback port now."""
     with socket.socket() as probing:
-        probing.bind((HOST, 0))
-        port: int = probing.getsockname()[1]
-        return port
+        probing.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a closed connection may linger, as for Kafka
+        try:
+            probing.bind((HOST, port))
+        except OSError:
+            return False
+        return True
 
 
 def new_cluster_id() -> str:
@@ -151,13 +170,18 @@ class Node:
         raise BrokerError(message)
 
     def check(self) -> None:
-        """InUseError or BrokerError if the process has ended."""
-        process = self._process
-        if process is None or process.poll() is None:
+        """InUseError or BrokerError if the process has ended, or will: without its port it takes 6 s to give up."""
+        if self._process is None:
             return
-        tail = self.log_tail()
-        message = f"Kafka ended with {process.returncode}, see {self.log}:\n{tail}"
-        raise InUseError(message) if any(words in tail for words in IN_USE) else BrokerError(message)
+        code = self._process.poll()
+        lines = self._lines()
+        reason = next((line for line in lines if any(words in line for words in IN_USE)), None)
+        if reason is not None:
+            message = f"port {self.port} or {self.folder} is in use: {reason}"
+            raise InUseError(message)
+        if code is not None:
+            message = f"Kafka ended with {code}, see {self.log}:\n{self.log_tail()}"
+            raise BrokerError(message)
 
     def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
         """TERM, wait, KILL. Nothing if it is not running."""
@@ -178,12 +202,14 @@ class Node:
 
     def log_tail(self) -> str:
         """The last lines that the present process has written, for error messages."""
+        return "\n".join(self._lines()[-LOG_TAIL_LINES:])
+
+    def _lines(self) -> list[str]:
         if not self.log.exists():
-            return ""
+            return []
         with self.log.open("rb") as log:
             log.seek(self._log_start)
-            lines = log.read().decode(errors="replace").splitlines()
-        return "\n".join(lines[-LOG_TAIL_LINES:])
+            return log.read().decode(errors="replace").splitlines()
 
     def _java(self) -> tuple[str, ...]:
         return (*self._jvm, "-Dlog4j2.configurationFile=log4j2.yaml", "-cp", self._class_path)
