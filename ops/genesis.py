@@ -125,7 +125,7 @@ def _of_commands(value: bytes, where: str) -> Genesis:
 def _of_ledger(value: bytes, where: str) -> Genesis:
     try:
         header = decode_ledger(value)
-        if header.kind == GENESIS and header.digest == digest(header.body):
+        if header == LedgerRecord(GENESIS, 0, bytes(NONCE_BYTES), 0, digest(header.body), header.body):
             return decode_genesis_body(header.body)
     except UndecodableError:
         pass
