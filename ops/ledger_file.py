@@ -1,6 +1,6 @@
 """A log in one file: commands and ledger of every partition, as `turnstile ledger export` writes and `verify` reads it.
 
-    MAGIC  section ... section  footer  u64 position of the footer  MAGIC
+    MAGIC  section ... section  footer  `>Q16s`: position of the footer, its digest  MAGIC
 
 A section holds one partition of one stream: frames of `>qqI` (offset, timestamp_ms, length of the value) and the value.
 The footer is JSON: what each section is, where it stands, and the blake2b-128 of its bytes. It is written last, so an
@@ -19,8 +19,8 @@ from ops.audit.source import Entry, Source, SourceError, Stream
 
 MAGIC = b"turnstile log 1\n"
 _FRAME = struct.Struct(">qqI")
-_POSITION = struct.Struct(">Q")
 _HASH_BYTES = 16
+_TAIL = struct.Struct(f">Q{_HASH_BYTES}s")
 _BUFFER = 1024 * 1024
 
 
@@ -54,8 +54,8 @@ def export(source: Source, path: Path) -> list[Section]:
             ]
             position = file.tell()
             footer = {"partitions": source.partitions, "sections": [section._asdict() for section in sections]}
-            file.write(json.dumps(footer).encode())
-            file.write(_POSITION.pack(position) + MAGIC)
+            text = json.dumps(footer).encode()
+            file.write(text + _TAIL.pack(position, _digest(text)) + MAGIC)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
@@ -121,7 +121,7 @@ class LedgerFile:
 
 def load(path: Path) -> LedgerFile:
     """Open an exported file; LedgerFileError if it is none or incomplete, OSError if it cannot be read."""
-    tail = _POSITION.size + len(MAGIC)
+    tail = _TAIL.size + len(MAGIC)
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(0)
@@ -129,17 +129,25 @@ def load(path: Path) -> LedgerFile:
             raise _broken(path, "it was not written by `turnstile ledger export`")
         file.seek(max(0, size - tail))
         end = file.read()
-        position = _POSITION.unpack(end[: _POSITION.size])[0] if len(end) == tail else size
-        if end[_POSITION.size :] != MAGIC or position > size - tail:
+        if len(end) < tail or end[_TAIL.size :] != MAGIC:
+            raise _broken(path, "the export was cut short")
+        position, digest = _TAIL.unpack(end[: _TAIL.size])
+        if position > size - tail:
             raise _broken(path, "the export was cut short")
         file.seek(position)
         footer = file.read(size - tail - position)
+    if _digest(footer) != digest:
+        raise _broken(path, "its footer is not the one that was written")
     try:
         facts = json.loads(footer)
         sections = [Section(**{**section, "stream": Stream(section["stream"])}) for section in facts["sections"]]
         return LedgerFile(path, int(facts["partitions"]), sections)
     except (ValueError, KeyError, TypeError) as error:
         raise _broken(path, f"its footer does not decode: {error!r}") from error
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.blake2b(data, digest_size=_HASH_BYTES).digest()
 
 
 def _broken(path: Path, why: str) -> LedgerFileError:

@@ -59,12 +59,14 @@ class Step(NamedTuple):
 class Incarnation:
     """One owner's time: from its accepted CLAIM on, as far as anything of it lies in the ledger."""
 
-    __slots__ = ("epoch", "published", "src")
+    __slots__ = ("apart", "epoch", "published", "src")
 
     def __init__(self, epoch: int, src: int, published: int) -> None:
         self.epoch = epoch
         self.src = src
         self.published = published
+        self.apart = False
+        """A later owner ruled by hand: what this one decides after that, it decides on another state."""
 
 
 class Chain:
@@ -98,7 +100,7 @@ class Chain:
         offset, _, value = entry
         expected = self.offset + 1
         self._findings.at(offset)
-        if offset != expected:
+        if offset != expected and expected > 0:
             self._findings.add(Kind.GAP, f"ledger offset {offset} where {expected} must stand")
         self.offset = offset
         try:
@@ -120,7 +122,10 @@ class Chain:
         self.src = decided.src
         self.clk = max(self.clk, decided.clk)
         self.digest = record.digest
-        self.rulings += record.kind == RULING
+        if record.kind == RULING:
+            self.rulings += 1
+            for nonce, incarnation in self._incarnations.items():
+                incarnation.apart |= nonce != self.nonce
         if decided.yielded_to is not None:
             self.yielded = self.ended = True
         self._recent[decided.src] = (record.kind, digest(record.body))
@@ -225,11 +230,16 @@ class Chain:
         own.published = max(own.published, record.published)
 
     def _duplicate(self, record: LedgerRecord, decided: Decided) -> Step:
-        """R2. The same src decided by another owner must read the same: decide is deterministic."""
+        """R2. The same src decided by another owner must read the same: decide is deterministic.
+
+        Not where a Yield was decided, whose outcome depends on the epoch, nor where a ruling lies between the two.
+        """
         self.duplicates += 1
+        own = self._incarnations[record.nonce]
         kind, body = self._recent.get(decided.src, (record.kind, b""))
         tells_epochs = Outcome.YIELDED in decided.outcomes or Outcome.NOT_YIELDED in decided.outcomes
-        if body and kind == record.kind == DECIDED and not tells_epochs and body != digest(record.body):
+        comparable = kind == record.kind == DECIDED and not own.apart
+        if body and comparable and not tells_epochs and body != digest(record.body):
             self._findings.add(Kind.DIVERGENT, f"src {decided.src} decided in two ways")
         return Step(Fate.DUPLICATE, record, decided)
 

@@ -59,6 +59,11 @@ class CommandReader:
             batch = None
         return CommandRecord(entry, command_digest(entry.timestamp_ms, entry.value), batch)
 
+    def drain(self) -> None:
+        """Look at what is not decided yet: it must be there without a gap."""
+        while self._advance(self._next) is not None:
+            pass
+
     def _advance(self, offset: int) -> Entry | None:
         for entry in self._entries:
             if entry.offset != self._next:

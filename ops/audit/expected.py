@@ -161,7 +161,10 @@ def _all_lines(stock: Stock, command: ReserveAll, index: int, *, forget: bool) -
     for line in command.lines:
         hold_id = hold_of(command.order, line.line)
         found, settled = known(stock, hold_id, line.sku, command.fingerprint, index)
-        answers.append(found[0] if found and (settled or not forget) else None)
+        if forget:
+            answers.append(found[-1] if settled else None)
+        else:
+            answers.append(found[0] if found else None)
     told = [answer for answer in answers if answer is not None]
     if any(answer.outcome == Outcome.KEY_REUSED for answer in told):
         return Expected(Outcome.KEY_REUSED)

@@ -60,6 +60,7 @@ class PartitionAudit:
                 self._options.progress(PROGRESS_EVERY)
             if self.chain.genesis is None:
                 break
+        self._commands.drain()
         if self._options.progress:
             self._options.progress(read % PROGRESS_EVERY)
         if read == 0:
