@@ -34,6 +34,7 @@ COMMAND_BYTES = 8
 """More than what a command adds to its own encoding: kind, two brackets and a count if it starts a run."""
 RETRY_S = 0.1
 RETRY_S_MAX = 1.0
+FLUSH_POLL_S = 0.005
 CLOSE_S = 45.0
 """A broken producer is closed when its last batch is given up: aiokafka's delivery timeout is 40 s."""
 STOP_S = 2.0
@@ -214,7 +215,7 @@ class Batcher(Generic[C]):
         while self.queued():
             if self._loop.time() >= deadline_s:
                 return False
-            await asyncio.sleep(self._pace_s + 0.001)
+            await asyncio.sleep(FLUSH_POLL_S)
         return True
 
     # --- sending --------------------------------------------------------------------------------------------------
