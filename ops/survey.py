@@ -88,16 +88,15 @@ def summarise(partition: int, seen: list[Seen], commands_end: int, ledger_end: i
 
     The owner is who decided in the highest epoch; before its first decision, who claimed first in it.
     """
-    epoch = max((one.record.epoch for one in seen), default=0)
-    src, decided_ms, yielded_to = 0, -1, None
+    epoch, src, decided_ms, yielded_to = 0, 0, -1, None
     nonce: bytes | None = None
     for at_ms, record in seen:
-        if record.epoch == epoch and nonce is None:
-            nonce = record.nonce
+        if record.epoch < epoch:
+            continue
+        if record.epoch > epoch or nonce is None:
+            epoch, nonce, yielded_to = record.epoch, record.nonce, None
         if record.kind in {DECIDED, RULING} and (decided := decode_decided(record.body)).src > src:
-            src, decided_ms, yielded_to = decided.src, at_ms, None
-            if record.epoch == epoch:
-                nonce, yielded_to = record.nonce, decided.yielded_to
+            src, decided_ms, yielded_to, nonce = decided.src, at_ms, decided.yielded_to, record.nonce
     claims = [one.record for one in seen if one.record.kind == CLAIM and one.record.nonce == nonce]
     claim = decode_claim(claims[0].body) if claims else None
     return PartitionState(partition, epoch, claim, yielded_to, src, commands_end, ledger_end, decided_ms)

@@ -30,6 +30,18 @@ MUST_BE_NONE = (
     "violations",
     "still_held",
 )
+REMEMBERED = frozenset(
+    {
+        Outcome.NOT_OPEN,
+        Outcome.CLOSED,
+        Outcome.PRICE_CHANGED,
+        Outcome.LIMIT_REACHED,
+        Outcome.ALL_HELD,
+        Outcome.SOLD_OUT,
+        Outcome.INSUFFICIENT,
+    }
+)
+"""Refusals that the fold remembers for their key: the client is told the receipt."""
 
 
 class Kill(NamedTuple):
@@ -95,9 +107,9 @@ def _counted(evidence: Evidence, sales: Sales, wrong: int) -> dict[str, Any]:
         "skus": options.skus,
         "granted": sum(1 for answered in sales.answered.values() if answered.grant),
         "sold": sum(sales.sold.values()),
-        "oversold": max(sales.oversold, audit.count_of(Kind.OVERSELL)),
+        "oversold": sales.oversold or audit.count_of(Kind.OVERSELL),
         "undersold": audit.count_of(Kind.UNDERSELL),
-        "double_holds": max(sales.double_holds, audit.count_of(Kind.DOUBLE_GRANT, Kind.LIMIT)),
+        "double_holds": sales.double_holds or audit.count_of(Kind.DOUBLE_GRANT, Kind.LIMIT),
         "duplicates": sum(1 for answer in answers if answer.repeat),
         "duplicates_absorbed": _absorbed(answers),
         "undecided": sum(history.waiting for history in evidence.histories) + unheard + missing,
@@ -145,7 +157,9 @@ def _wrong(answer: Answer, order: str, decided: Answered | None) -> str | None:
     if not isinstance(body, dict):
         return "this is no object"
     if decided.grant is None:
-        expected: dict[str, Any] = {"outcome": decided.outcome.label}
+        expected: dict[str, Any] = {"outcome": decided.outcome.label, "order_id": order}
+        if decided.outcome in REMEMBERED:
+            expected["receipt"] = str(decided.receipt)
         fits = answer.status != CREATED
     else:
         grant = decided.grant
