@@ -1,6 +1,7 @@
 """The project's own files, as the tests of its shape read them."""
 
 import ast
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ def parse(path: str, text: str) -> Module:
     return Module(path, text, ast.parse(text, path))
 
 
+@cache
 def modules(*folders: str) -> list[Module]:
     """The Python files of these folders and, of the root, settings.py."""
     paths = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]

@@ -6,6 +6,7 @@ Each exception stands here by name with its reason; one that no longer applies f
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 
 import pytest
 
@@ -45,6 +46,7 @@ DESCRIPTIONS = {
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
+@cache
 def functions(module: Module) -> list[Function]:
     return [node for node in ast.walk(module.tree) if isinstance(node, Function)]
 
