@@ -2,19 +2,23 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from types import TracebackType
 from typing import Self
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError, OffsetOutOfRangeError
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from streams import kafka
 from streams.log import AppendError, Position, Record, StalledError, TrimmedError, UnknownTopicError
+from streams.topics import RECORD_BYTES_MAX
 
 POLL_MS = 500
 STALL_S = 30.0
 """A broker that is restarted is away for 4 to 12 s."""
+
+
+_AskOffsets = Callable[[list[TopicPartition]], Awaitable[dict[TopicPartition, int]]]
 
 
 class KafkaLog:
@@ -29,6 +33,7 @@ class KafkaLog:
         self._watch: AIOKafkaConsumer | None = None
         self._producer: AIOKafkaProducer | None = None
         self._producing = asyncio.Lock()
+        self._known: set[TopicPartition] = set()
 
     async def start(self) -> None:
         """Connect."""
@@ -56,12 +61,14 @@ class KafkaLog:
 
     async def append(self, topic: str, partition: int, value: bytes, key: bytes | None = None) -> Position:
         """Wait for the ack of all in-sync replicas. The producer is replaced after a failure (facts.md)."""
+        size = len(value) + len(key or b"")
+        if size > RECORD_BYTES_MAX:
+            message = f"a record of {size} bytes, more than {RECORD_BYTES_MAX}"
+            raise ValueError(message)
         await self._partition(topic, partition)
         producer = await self._started_producer()
         try:
             appended = await producer.send_and_wait(topic, value, key=key, partition=partition)
-        except MessageSizeTooLargeError as error:
-            raise ValueError(str(error)) from error
         except KafkaError as error:
             if self._producer is producer:
                 self._producer = None
@@ -101,16 +108,21 @@ class KafkaLog:
             await reader.stop()
 
     async def beginning(self, topic: str, partition: int) -> int:
-        """Ask the partition's leader."""
+        """Ask the partition's leader. StalledError if it does not answer."""
         source = await self._partition(topic, partition)
-        offsets: dict[TopicPartition, int] = await self._connected().beginning_offsets([source])
-        return offsets[source]
+        return await self._offset(source, self._connected().beginning_offsets)
 
     async def end(self, topic: str, partition: int) -> int:
-        """Ask the partition's leader."""
+        """Ask the partition's leader. StalledError if it does not answer."""
         source = await self._partition(topic, partition)
-        offsets: dict[TopicPartition, int] = await self._connected().end_offsets([source])
-        return offsets[source]
+        return await self._offset(source, self._connected().end_offsets)
+
+    async def _offset(self, source: TopicPartition, ask: _AskOffsets) -> int:
+        try:
+            return (await ask([source]))[source]
+        except KafkaError as error:
+            message = f"{source.topic}[{source.partition}] at {self._servers}: {error!r}"
+            raise StalledError(message) from error
 
     def _connected(self) -> AIOKafkaConsumer:
         if self._watch is None:
@@ -120,15 +132,18 @@ class KafkaLog:
 
     async def _partition(self, topic: str, partition: int) -> TopicPartition:
         """Ask for the topic's metadata first: aiokafka would wait 40 s for a topic that is not there."""
-        watch = self._connected()
-        there = watch.partitions_for_topic(topic)
-        if there is None or partition not in there:
-            metadata = await watch._client.fetch_all_metadata()  # noqa: SLF001 - no public call refreshes a miss
-            there = metadata.partitions_for_topic(topic)
-        if there is None or partition not in there:
-            message = f"no partition {partition} of {topic} at {self._servers}: run `turnstile topics apply`"
-            raise UnknownTopicError(message)
-        return TopicPartition(topic, partition)
+        source = TopicPartition(topic, partition)
+        if source not in self._known:
+            try:
+                metadata = await self._connected()._client.fetch_all_metadata()  # noqa: SLF001 - no public call asks anew
+            except KafkaError as error:
+                message = f"no Kafka broker answers at {self._servers}: {error}"
+                raise StalledError(message) from error
+            if partition not in (metadata.partitions_for_topic(topic) or ()):
+                message = f"no partition {partition} of {topic} at {self._servers}: run `turnstile topics apply`"
+                raise UnknownTopicError(message)
+            self._known.add(source)
+        return source
 
     async def _started_producer(self) -> AIOKafkaProducer:
         async with self._producing:
