@@ -1,0 +1,107 @@
+"""The outermost layer, spoken to in ASGI."""
+
+import asyncio
+import json
+
+import pytest
+
+from gateway import edge
+from gateway.edge import Edge
+
+
+class Client:
+    """One request: what it sends piece by piece, what comes back."""
+
+    def __init__(self, method="POST", headers=(), pieces=()) -> None:
+        self.scope = {"type": "http", "method": method, "path": "/x", "headers": list(headers)}
+        self.pieces = list(pieces)
+        self.sent: list[dict] = []
+        self.seen: bytes | None = None
+        self.observed: list[tuple[int, float]] = []
+
+    async def receive(self):
+        if not self.pieces:
+            await asyncio.Event().wait()
+        piece = self.pieces.pop(0)
+        if piece is None:
+            return {"type": "http.disconnect"}
+        return {"type": "http.request", "body": piece, "more_body": bool(self.pieces)}
+
+    async def send(self, message) -> None:
+        self.sent.append(message)
+
+    async def app(self, scope, receive, send) -> None:
+        if scope["method"] == "POST":
+            message = await receive()
+            assert not message["more_body"]
+            self.seen = message["body"]
+        else:
+            self.seen = b""
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"ok"})
+
+    async def run(self) -> int | None:
+        await Edge(self.app, lambda _, status, seconds: self.observed.append((status, seconds)))(
+            self.scope, self.receive, self.send
+        )
+        assert [status for status, _ in self.observed] == [one["status"] for one in self.sent[:1]]
+        return self.sent[0]["status"] if self.sent else None
+
+    @property
+    def problem(self) -> str:
+        assert (b"connection", b"close") in self.sent[0]["headers"]
+        return json.loads(self.sent[1]["body"])["type"].rpartition(":")[2]
+
+
+async def test_a_body_comes_through_whole():
+    client = Client(pieces=[b"ab", b"", b"cd"])
+    assert await client.run() == 200
+    assert client.seen == b"abcd"
+
+
+async def test_sixteen_kib_come_through_and_one_byte_more_does_not():
+    assert await Client(pieces=[b"x" * edge.BODY_BYTES_MAX]).run() == 200
+    client = Client(pieces=[b"x" * edge.BODY_BYTES_MAX, b"x"])
+    assert await client.run() == 413
+    assert (client.problem, client.seen) == ("too-large", None)
+
+
+@pytest.mark.parametrize("length", [b"16385", b"9" * 30, b"-1", b"1e3", b""])
+async def test_an_announced_size_is_enough_to_refuse(length):
+    client = Client(headers=[(b"content-length", length)], pieces=[b"never read"])
+    assert await client.run() == 413
+    assert client.pieces == [b"never read"]
+
+
+async def test_a_slow_body_is_given_up(monkeypatch):
+    monkeypatch.setattr(edge, "BODY_S_MAX", 0.05)
+    client = Client(pieces=[b"x", b""])
+    client.pieces[1:] = []
+    client.receive = stuck(client.receive)
+    assert await client.run() == 408
+    assert (client.problem, client.seen) == ("timeout", None)
+
+
+def stuck(receive):
+    """The first piece says that more is to come, and nothing comes."""
+    first = True
+
+    async def slow():
+        nonlocal first
+        if not first:
+            await asyncio.Event().wait()
+        first = False
+        return {**await receive(), "more_body": True}
+
+    return slow
+
+
+async def test_who_leaves_gets_nothing():
+    client = Client(pieces=[b"x", None])
+    assert await client.run() is None
+    assert client.seen is None
+
+
+async def test_a_request_without_a_body_is_not_read():
+    client = Client(method="GET")
+    assert await client.run() == 200
