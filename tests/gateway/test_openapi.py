@@ -13,7 +13,7 @@ from gateway.openapi import PURCHASE
 
 @pytest.fixture(scope="module")
 def document():
-    return build_app(SimpleNamespace())._app.openapi()
+    return build_app(SimpleNamespace())._app.app.openapi()
 
 
 def test_every_route_of_the_api_is_in_it(document):
