@@ -40,6 +40,14 @@ async def violations(deployment: Deployment) -> int:
     return await asyncio.to_thread(count)
 
 
+def cpu_s(pid: int | None) -> float:
+    """CPU seconds that a process has used, user and system (proc(5), /proc/PID/stat fields 14 and 15)."""
+    if pid is None:
+        return 0.0
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def machine() -> dict[str, object]:
     """What the figures were measured on."""
     return {
