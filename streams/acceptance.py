@@ -69,6 +69,7 @@ class Acceptance:
         "pin",
         "published",
         "ring",
+        "ruled_epoch",
         "src",
         "yielded_to",
     )
@@ -90,8 +91,9 @@ class Acceptance:
         """Set by an effective Yield of this epoch, which accepts nothing more."""
         self.pin = ""
         self.excused = b""
-        """Nonce of an owner whose RULING did not count, or who decided what a RULING settled: it went on from another
-        state, so what it decided after that may differ without a bug."""
+        """Nonce of an owner whose RULING did not count: it went on from another state, and decides otherwise since."""
+        self.ruled_epoch = NO_EPOCH
+        """Epoch of the last accepted RULING: owners before it may have decided that command, and so go on otherwise."""
         self.ring: list[tuple[int, int, int]] = [(-1, 0, 0)] * RING
 
     def fork(self) -> "Acceptance":
@@ -151,6 +153,8 @@ class Acceptance:
         self.claims_here = 0
         self.published = max(self.published, record.published)
         self.yielded_to = decided.yielded_to
+        if record.kind == RULING:
+            self.ruled_epoch = record.epoch
         if decided.pin is not None:
             self.pin = decided.pin
         self.ring[decided.src % RING] = (decided.src, record.kind, hash(record.body))
@@ -193,13 +197,14 @@ class Acceptance:
     def _judge_duplicate(self, record: LedgerRecord, decided: Decided) -> Verdict:
         """R2. Another body than the accepted one shows that decide is not deterministic: an alarm, still no effect.
 
-        Not compared: a ruling (an operator's, so another body by intent) and what its owner decided after it, and
-        records with a Yield, whose outcome depends on the epoch that decides it.
+        Not compared: a ruling (an operator's, so another body by intent), what was decided on one side of a ruling
+        only, and records with a Yield, whose outcome depends on the epoch that decides it.
         """
         src, kind, body = self.ring[decided.src % RING]
-        if src == decided.src and kind != record.kind:
+        if record.kind == RULING:
             self.excused = record.nonce
-        comparable = src == decided.src and kind == record.kind == DECIDED and record.nonce != self.excused
+        same = src == decided.src and kind == record.kind == DECIDED
+        comparable = same and record.epoch >= self.ruled_epoch and record.nonce != self.excused
         if comparable and body != hash(record.body) and not _epoch_dependent(decided):
             return Verdict.DIVERGENT
         return Verdict.DUPLICATE
