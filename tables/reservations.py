@@ -25,6 +25,8 @@ _NOBODY = bytes(CUSTOMER_BYTES)
 SHARDS = 256
 """Dicts by a random byte of the key: the pause of one dict's growth, 70 ns an entry, is divided by 256."""
 _SHARD_BYTE = 5
+_UNITS = CUSTOMER_BYTES + 4
+"""Offset of the units in a sold customer's record: behind the customer and the pool's key."""
 _HELD = int(RowState.HELD)
 _SOLD = int(RowState.SOLD)
 _RELEASED = int(RowState.RELEASED)
@@ -160,7 +162,7 @@ class CountTable:
 
     def __init__(self) -> None:
         self._held: list[dict[bytes, int]] = [{} for _ in range(SHARDS)]
-        self._sold = PackedTable(CUSTOMER_BYTES + 4, CUSTOMER_BYTES + 8)
+        self._sold = PackedTable(_UNITS, _UNITS + 4)
 
     def get(self, customer: bytes, pool_key: bytes) -> int:
         """Units held and sold."""
@@ -188,13 +190,20 @@ class CountTable:
         """As `add_held`."""
         key = customer + pool_key
         found = self._sold.find(key)
-        if found is not None:
-            units += _units(*found)
-            self._sold.cut(*found)
+        if found is None:
+            if units > 0:
+                self._sold.append(key + units.to_bytes(4, "big"))
+            elif units:
+                _refuse(key, units)
+            return
+        bucket, at = found
+        units += _units(bucket, at)
         if units > 0:
-            self._sold.append(key + units.to_bytes(4, "big"))
+            bucket[at + _UNITS : at + _UNITS + 4] = units.to_bytes(4, "big")
         elif units:
             _refuse(key, units)
+        else:
+            self._sold.cut(bucket, at)
 
     def __iter__(self) -> Iterator[tuple[bytes, bytes, int, int]]:
         """(customer, pool key, held, sold), in no order that means anything."""
@@ -203,13 +212,13 @@ class CountTable:
                 found = self._sold.find(key)
                 yield key[:CUSTOMER_BYTES], key[CUSTOMER_BYTES:], units, 0 if found is None else _units(*found)
         for record in self._sold:
-            key = record[: CUSTOMER_BYTES + 4]
+            key = record[:_UNITS]
             if key not in self._held[key[0]]:
                 yield key[:CUSTOMER_BYTES], key[CUSTOMER_BYTES:], 0, _units(record, 0)
 
 
 def _units(record: bytes | bytearray, at: int) -> int:
-    return int.from_bytes(record[at + CUSTOMER_BYTES + 4 : at + CUSTOMER_BYTES + 8], "big")
+    return int.from_bytes(record[at + _UNITS : at + _UNITS + 4], "big")
 
 
 def _refuse(key: bytes, units: int) -> None:

@@ -1,0 +1,153 @@
+"""The compact tables against dicts, and what they cost."""
+
+from random import Random
+
+import pytest
+
+from domain.outcomes import InvariantViolatedError
+from domain.refusals import Refusal
+from domain.reservation import RowState
+from tables import refusals as refusal_table
+from tables.marks import room_for
+from tables.packed import PackedTable
+from tables.refusals import RefusalTable
+from tables.reservations import CountTable, RowTable
+from tests.properties.plain import PlainCounts, PlainRows
+
+
+def test_a_packed_table_holds_what_a_dict_holds():
+    rng = Random(1)
+    table, twin = PackedTable(5, 8), {}
+    for _ in range(20_000):
+        key = rng.randrange(6_000).to_bytes(5, "big")
+        found = table.find(key)
+        assert (found is not None) == (key in twin)
+        if found is None:
+            twin[key] = key + rng.randbytes(3)
+            table.append(twin[key])
+        else:
+            bucket, at = found
+            assert bucket[at : at + 8] == twin.pop(key)
+            table.cut(bucket, at)
+    assert len(table) == len(twin)
+    assert sorted(table) == sorted(twin.values())
+
+
+def test_a_key_inside_another_record_is_not_found():
+    table = PackedTable(2, 4)
+    keys = [bytes((a, b)) for a in range(4) for b in range(4)]
+    for key in keys:
+        table.append(key + b"\x01\x02")  # 0102 and parts of neighbours look like keys everywhere
+    for key in keys:
+        bucket, at = table.find(key)
+        assert bucket[at : at + 4] == key + b"\x01\x02"
+        assert at % 4 == 0
+    table.cut(*table.find(b"\x01\x02"))
+    assert table.find(b"\x01\x02") is None
+
+
+def test_rows_live_sold_and_ended_are_what_was_put_there():
+    rng = Random(2)
+    table, twin = RowTable(), PlainRows()
+    for step in range(20_000):
+        hold = rng.randrange(3_000).to_bytes(8, "big") + bytes(9)
+        row = table.get(hold)
+        assert row == twin.get(hold)
+        if row is None:
+            row = (hold, rng.randbytes(8), rng.randbytes(8), rng.randrange(1, 1 << 32), rng.randrange(1, 1 << 16))
+            where = (rng.randrange(1 << 47), rng.randrange(500), rng.randrange(1 << 48))
+            for each in (table, twin):
+                each.hold(*row, *where)
+            with pytest.raises(InvariantViolatedError):
+                table.hold(*row, *where)
+        elif row.state in {RowState.EXPIRED, RowState.RELEASED, RowState.RETURNED} and rng.random() < 0.7:
+            for each in (table, twin):
+                each.remove(row)
+        else:
+            change = (rng.choice(list(RowState)), rng.randrange(row.quantity + 1), step)
+            for each in (table, twin):
+                each.update(row, *change)
+    assert len(table) == len(twin)
+    assert sorted(table) == sorted(twin)
+    assert sum(row.state == RowState.SOLD for row in table) > 100
+
+
+@pytest.mark.parametrize("customer", [b"", b"customer"])
+def test_a_tombstone_has_its_customer_or_none_and_nothing_else(customer):
+    table, twin = RowTable(), PlainRows()
+    for each in (table, twin):
+        each.bury(bytes(17), customer, 7, 3, 1_234)
+    assert table.get(bytes(17)) == twin.get(bytes(17))
+    with pytest.raises(InvariantViolatedError):
+        table.bury(bytes(17), customer, 7, 3, 1_234)
+
+
+def test_a_sold_row_is_62_bytes():
+    table = RowTable()
+    table.hold(bytes(17), bytes(8), bytes(8), 1, 1, 1, 1, 1)
+    table.update(table.get(bytes(17)), RowState.SOLD, 0, 1)
+    assert [len(record) for record in table._sold] == [62]
+
+
+def test_counts_are_sums_of_held_and_sold_and_never_negative():
+    rng = Random(3)
+    table, twin = CountTable(), PlainCounts()
+    for _ in range(20_000):
+        customer, key = rng.randrange(300).to_bytes(8, "little"), rng.randrange(3).to_bytes(4, "big")
+        name, units = rng.choice(["add_held", "add_sold"]), rng.choice([1, 2, -1, -2])
+        try:
+            getattr(twin, name)(customer, key, units)
+        except InvariantViolatedError:
+            with pytest.raises(InvariantViolatedError):
+                getattr(table, name)(customer, key, units)
+        else:
+            getattr(table, name)(customer, key, units)
+        assert table.get(customer, key) == twin.get(customer, key)
+    assert sorted(table) == sorted(twin)
+
+
+def test_a_refusal_is_remembered_until_its_generation_is_forgotten(monkeypatch):
+    monkeypatch.setattr(refusal_table, "_MARKS_FIRST", 1 << 6)  # crowded: marks are overwritten and repeated
+    rng = Random(4)
+    table, twin, number = RefusalTable(), {}, 1_000
+    table.turn(number, 3)
+    for step in range(30_000):
+        if rng.random() < 0.002:
+            number += rng.choice([1, 1, 1, 2, 7])
+            table.turn(number, 3)
+            twin = {hold: entry for hold, entry in twin.items() if entry[1] > number - 3}
+        hold = rng.randrange(4_000).to_bytes(9, "big") + bytes(8)
+        known = twin.get(hold)
+        assert table.get(hold) == (known and known[0])
+        refusal = Refusal(hold, rng.randrange(1, 44), rng.randbytes(8), step << 20, rng.randrange(500))
+        if known is None:
+            table.add(*refusal)
+            twin[hold] = (refusal, number)
+        else:
+            with pytest.raises(InvariantViolatedError):
+                table.add(*refusal)
+        assert len(table) == len(twin)
+    assert sorted(table) == sorted(refusal for refusal, _ in twin.values())
+
+
+def test_marks_of_forgotten_generations_come_back_only_as_a_search():
+    table = RefusalTable()
+    table.turn(0, 5)
+    table.add(bytes(17), 12, bytes(8), 1, 1)
+    table.turn(250, 5)  # the same mark
+    assert table.get(bytes(17)) is None
+    assert len(table) == 0
+
+
+def test_a_refusal_is_32_bytes():
+    assert refusal_table.WIDTH == 32
+
+
+def test_room_for_marks_keeps_every_mark():
+    marks = bytearray(16)
+    for number in (3, 14):
+        marks[number] = 1
+    larger, mask = room_for(10, marks)
+    assert mask == 63
+    assert {place & 15 for place, mark in enumerate(larger) if mark} == {3, 14}
+    assert all(larger[place] for place in (3, 19, 35, 51))
