@@ -74,6 +74,7 @@ class Service:
                 pace_ms=settings.batch_pace_ms,
                 queue_max=settings.queue_max,
                 on_acked=self._on_acked,
+                on_broken=self._on_broken,
             )
 
         self.customers = batcher(Role.GATEWAY)
@@ -138,6 +139,10 @@ class Service:
     def _on_acked(self, batch: Batch[StockCommand]) -> None:
         self.metrics.appended(len(batch.seats))
         self.logtime.see(batch.partition, batch.timestamp_ms)
+
+    def _on_broken(self, error: BaseException) -> None:
+        self.metrics.append_failures.inc()
+        self.log(Action.PRODUCER_REPLACED, reason=repr(error))
 
     # --- commands -------------------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ class Action(Enum):
 
     # Who owns which partition (W1, W4, W5, W9).
     REBALANCED = ("plan.rebalanced", DEBUG, "the group was rebalanced in {took_ms} ms")
+    MEMBERS = ("plan.members", INFO, "the group's members are {members}")
     PLANNED = ("plan.changed", INFO, "the group plans partitions {partitions} for this worker")
     WARMING = ("partition.warming", DEBUG, "folding the ledger of partition {partition}")
     DROPPED = ("partition.dropped", WARNING, "folding partition {partition} again: {reason}")
@@ -49,6 +50,7 @@ class Action(Enum):
 
     # Gateway.
     GATEWAY_READY = ("gateway.ready", INFO, "the gateway listens at {address}")
+    PRODUCER_REPLACED = ("producer.replaced", WARNING, "a new producer after a failed send: {reason}")
     CAUGHT_UP = ("view.caught-up", INFO, "the view has read back partition {partition} to {offset}")
     OUTCOME_UNKNOWN = ("append.outcome-unknown", WARNING, "a batch of {commands} for {partition} was not acked in time")
     REQUEST_FAILED = ("request.failed", ERROR, "a bug in serving {route}: {reason}")

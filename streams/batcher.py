@@ -136,6 +136,7 @@ class _Lane(Generic[C]):
 class Batcher(Generic[C]):
     """Batches for all partitions of one commands topic, by one role. Use inside one event loop.
 
+    `on_acked` and `on_broken` (why a producer is replaced) are called at once and must not raise or take long.
     Pacing: at most one batch is started per partition every `pace_ms`, the first of an idle partition at once, so
     that a busy partition gets few large records instead of many small ones.
     """
@@ -148,6 +149,7 @@ class Batcher(Generic[C]):
         pace_ms: int,
         queue_max: int,
         on_acked: Callable[[Batch[C]], None],
+        on_broken: Callable[[BaseException], None],
     ) -> None:
         self.target = target
         self.undecided: OrderedDict[int, Batch[C]] = OrderedDict()
@@ -157,6 +159,7 @@ class Batcher(Generic[C]):
         self._pace_s = pace_ms / 1000
         self._queue_max = queue_max
         self._on_acked = on_acked
+        self._on_broken = on_broken
         self._number = 0
         self._lanes: list[_Lane[C]] = [_Lane(partition) for partition in range(target.partitions)]
         self._link: _Link | None = None
@@ -297,14 +300,15 @@ class Batcher(Generic[C]):
             return  # it stays in `unacked`: the lane is woken as soon as there is another producer
         try:
             future = await link.producer.send(self.target.topic, batch.value, partition=lane.partition)
-        except KafkaError:
-            self._broke(link)
+        except KafkaError as error:
+            self._broke(link, error)
         else:
             future.add_done_callback(lambda done: self._on_sent(link, lane, batch, done))
 
     def _on_sent(self, link: _Link, lane: _Lane[C], batch: Batch[C], done: asyncio.Future[RecordMetadata]) -> None:
-        if done.cancelled() or done.exception() is not None:
-            self._broke(link)
+        error = asyncio.CancelledError() if done.cancelled() else done.exception()
+        if error is not None:
+            self._broke(link, error)
             return
         if batch.acked:  # sent twice, and both arrived: the first place counts, as in the fold
             return
@@ -323,7 +327,9 @@ class Batcher(Generic[C]):
 
     # --- the producer ---------------------------------------------------------------------------------------------
 
-    def _broke(self, link: _Link) -> None:
+    def _broke(self, link: _Link, error: BaseException) -> None:
+        if not link.broken.is_set():
+            self._on_broken(error)
         link.broken.set()
         for lane in self._lanes:
             lane.wake.set()

@@ -79,9 +79,7 @@ class MemoryProducer:
             return future
         place = await wire.log.append(topic, partition, value)
         offset = -1 if wire.forget_offsets else place.offset
-        metadata = RecordMetadata(
-            topic, partition, TopicPartition(topic, partition), offset, place.timestamp_ms, 1, 0
-        )
+        metadata = RecordMetadata(topic, partition, TopicPartition(topic, partition), offset, place.timestamp_ms, 1, 0)
         if wire.hold_acks:
             wire.held.append((future, metadata))
         else:
@@ -94,9 +92,15 @@ class Running:
 
     def __init__(self, wire: Wire, pace_ms: int = 0, queue_max: int = 20_000) -> None:
         self.acked: list = []
+        self.broken: list = []
         target = Target(TOPIC, 2, BATCHES, LOG_ID, Role.GATEWAY, "gateway-1@life")
         self.batcher = Batcher(
-            target, wire.make, pace_ms=pace_ms, queue_max=queue_max, on_acked=self.acked.append
+            target,
+            wire.make,
+            pace_ms=pace_ms,
+            queue_max=queue_max,
+            on_acked=self.acked.append,
+            on_broken=self.broken.append,
         )
 
     async def __aenter__(self) -> Batcher:
@@ -135,7 +139,7 @@ async def test_commands_of_one_moment_share_a_record_in_order():
 
 async def test_batches_of_a_partition_are_paced_and_the_first_is_not():
     wire = Wire()
-    async with Running(wire, pace_ms=40) as batcher:
+    async with Running(wire, pace_ms=500) as batcher:
         await until(lambda: not batcher.away(0, 1))
         begun = time.monotonic()
         for number in range(BATCH_COMMANDS_MAX + 1):
@@ -144,9 +148,9 @@ async def test_batches_of_a_partition_are_paced_and_the_first_is_not():
         assert await batcher.flush(5)
     at = [handed_at - begun for partition, _, handed_at in wire.handed if partition == 0]
     assert len(at) == 2
-    assert at[0] < 0.03
-    assert 0.039 <= at[1] - at[0]
-    assert [handed_at - begun for partition, _, handed_at in wire.handed if partition == 1][0] < 0.03
+    assert at[0] < 0.4
+    assert at[1] - at[0] >= 0.499
+    assert next(handed_at - begun for partition, _, handed_at in wire.handed if partition == 1) < 0.4
 
 
 @given(st.lists(st.tuples(st.integers(0, 1024), st.booleans()), min_size=1, max_size=300))
@@ -244,6 +248,7 @@ async def test_after_a_failed_send_the_same_bytes_go_out_again_in_order():
         assert [batch.commands()[0] for batch in batches] == [reserve(number) for number in numbers]
         assert [BATCHES.decode(value) for value in values] == batches  # nothing was ever encoded anew
     assert len(running.acked) == 4
+    assert [type(error) for error in running.broken] == [KafkaTimeoutError]
 
 
 async def test_a_batch_that_arrives_twice_counts_once():
@@ -330,7 +335,7 @@ async def test_undecided_batches_are_bounded(monkeypatch):
             assert await batcher.flush(5)
         assert list(batcher.undecided) == [3, 4]
         batcher.settle(3)
-        for number in range(2):
+        for _ in range(2):
             batcher.submit(0, Tick())
             assert await batcher.flush(5)
         assert list(batcher.undecided) == [4, 5, 6]
