@@ -18,6 +18,7 @@ from agents.gauges import Gauges
 from agents.partition import Partition, Wires
 from agents.plan import Members, Plan, ask_members
 from agents.rebuild import Rebuilder
+from agents.times import monotonic_ms, wall_ms
 from agents.watchdog import LoopGuard, Progress, Watchdog
 from streams.actions import Action
 from streams.effects import Role
@@ -34,6 +35,8 @@ UNFOLLOWED_S = 60.0
 WATCH_S = 1.0
 ENDS_S = 5.0
 ASK_S = 4.0
+FRESH_S = 0.25
+"""To ask who is there, before handing over to somebody: one request. Without an answer the last one has to do."""
 YIELD_AGAIN_S = 1.5
 FAREWELL_S = 6.0
 """To hand everything over: a Yield takes some milliseconds; asked again if it was lost, until its 5 s are over."""
@@ -63,10 +66,10 @@ class Hub(Service):
         self._metrics = metrics
         self._log = log
         self._partitions: dict[int, Partition] = {}
-        self._plan = Plan(charge.me.incarnation, charge.partitions, frozenset(), None)
+        self._plan = Plan(charge.me.incarnation, charge.partitions, frozenset(), None, {})
         self._unwanted_s: dict[int, float] = {}
         self._leaving = False
-        self._in_force = False
+        self._planned = self._in_force = False
         self._broker_away = False
         self._ends: dict[TopicPartition, int] = {}
         self._gauges = Gauges(metrics)
@@ -128,6 +131,7 @@ class Hub(Service):
         deadline_s = time.monotonic() + FAREWELL_S
         for partition in self._partitions.values():
             partition.retire()
+        await self._ask_members(FRESH_S)
         asked_s = 0.0
         while not all(partition.settled for partition in self._partitions.values()):
             now_s = time.monotonic()
@@ -143,9 +147,9 @@ class Hub(Service):
 
     def on_assigned(self, numbers: frozenset[int]) -> None:
         """The group assigned these partitions of the plan topic, and no others."""
-        self._in_force = True
-        if numbers != self._plan.assigned:
+        if numbers != self._plan.assigned or not self._planned:
             self._log(Action.PLANNED, partitions=sorted(numbers))
+        self._in_force = self._planned = True
         self._plan = self._plan._replace(assigned=numbers)
         self._tell_plan()
 
@@ -155,17 +159,22 @@ class Hub(Service):
 
     async def ask_plan(self) -> None:
         """Every 5 s: who is in the group."""
+        await self._ask_members(ASK_S)
+        self._tell_plan()
+        await self._follow_plan()
+
+    async def _ask_members(self, within_s: float) -> None:
         members: Members | None = None
         try:
-            async with asyncio.timeout(ASK_S):
+            async with asyncio.timeout(within_s):
                 members = await ask_members(self._clients.admin, self._charge.group)
         except (KafkaError, TimeoutError) as error:
             self._broker(away=repr(error))
         else:
             self._broker(away="")
-        self._plan = self._plan._replace(members=members)
-        self._tell_plan()
-        await self._follow_plan()
+        if members is not None and members.keys() != self._plan.known.keys():
+            self._log(Action.MEMBERS, members=sorted(members))
+        self._plan = self._plan._replace(members=members, known=self._plan.known if members is None else members)
 
     def _tell_plan(self) -> None:
         incarnations = self._plan.incarnations
@@ -218,10 +227,10 @@ class Hub(Service):
             self._metrics.late(late_s)
             if late_s * 1000 > CLOCK_LATE_MS:
                 self._log(Action.LOOP_LATE, late_ms=int(late_s * 1000))
-            now_ms, wall_ms = int(now_s * 1000), time.time_ns() // 1_000_000
+            now = monotonic_ms(), wall_ms()
             for partition in self._partitions.values():
                 if not self._leaving or partition.owned:  # who leaves takes nothing over
-                    partition.on_clock(now_ms, wall_ms)
+                    partition.on_clock(*now)
 
     async def _watch(self) -> None:
         while True:

@@ -45,8 +45,9 @@ class Lookup:
         async with asyncio.timeout(LOOK_S):
             ledger = TopicPartition(self._ledger, partition)
             commands = TopicPartition(self._commands, partition)
-            ends = await self._consumer.end_offsets([ledger, commands])
-            starts = await self._consumer.beginning_offsets([commands])
+            ends, starts = await asyncio.gather(
+                self._consumer.end_offsets([ledger, commands]), self._consumer.beginning_offsets([commands])
+            )
             start, end = starts[commands], ends[commands]
             genesis = await self._record(commands, 0) if start == 0 < end else None
             at_src = genesis if src == 0 else None

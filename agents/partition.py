@@ -23,6 +23,7 @@ from agents.publisher import Publisher
 from agents.readers import HotReader, TailReader
 from agents.rebuild import Rebuilder
 from agents.slices import Slices
+from agents.times import monotonic_ms, wall_ms
 from streams.actions import Action
 from streams.effects import (
     Alarm,
@@ -169,7 +170,10 @@ class Partition:
 
     def on_ledger(self, record: ConsumerRecord) -> None:
         """A ledger record from whichever reader; `flush` after the last one."""
-        self.machine.on_ledger(record.offset, record.timestamp, record.value)
+        machine = self.machine
+        machine.on_ledger(record.offset, record.timestamp, record.value)
+        if machine.accepted.yielded_to == machine.me.worker and machine.role is Role.WARM:
+            self.on_clock(monotonic_ms(), wall_ms())  # nobody decides until we claim: do not wait for the next 25 ms
 
     def on_commands_out_of_range(self) -> None:
         """The topic was cut or made anew: an owner's look says so and stops it; a standby looks before it claims."""

@@ -22,12 +22,13 @@ Members = Mapping[str, frozenset[int]]
 
 
 class Plan(NamedTuple):
-    """The plan as one worker sees it. `members` None: unknown."""
+    """The plan as one worker sees it. `members` None: unknown just now; `known`: when it was known last."""
 
     me: str
     partitions: int
     assigned: frozenset[int]
     members: Members | None
+    known: Members
 
     @property
     def incarnations(self) -> frozenset[str] | None:
@@ -49,7 +50,7 @@ class Plan(NamedTuple):
 
     def successor(self, partition: int) -> str:
         """Name of the worker to hand `partition` to: its owner by plan, else its standby; "" if nobody is known."""
-        others = {member: planned for member, planned in (self.members or {}).items() if member != self.me}
+        others = {member: planned for member, planned in self.known.items() if member != self.me}
         planned = [member for member, numbers in others.items() if partition in numbers]
         chosen = planned or sorted(others, key=lambda member: _weight(member, partition), reverse=True)
         return chosen[0].partition(SEPARATOR)[0] if chosen else ""

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ from domain.stock import Adjust, Open, Reserve, SetPolicy
 from ops.audit.log_source import kafka_source
 from ops.audit.report import Report
 from ops.audit.verify import audit
+from ops.survey import survey
 from streams.kafka import catch_up_consumer, producer
 from streams.kafka_log import KafkaLog
 from streams.log import Record
@@ -104,6 +105,13 @@ class Shop:
                 found.append(Decision(record.offset, record.timestamp_ms, header.kind, header.epoch, decided))
         return found
 
+    async def gap_ms(self, partition: int, start: int = 0) -> int:
+        """`largest_gap_ms` of everything decided from the `start`th decision on."""
+        commands = self.log.read(self.topics.stock_commands.name, partition, 0)
+        return largest_gap_ms(
+            (await self.decisions(partition))[start:], {one.offset: one.timestamp_ms async for one in commands}
+        )
+
     async def decision(self, partition: int, src: int, *, within_s: float = 20.0) -> Decision:
         """Wait for the (first) decision of that command record."""
 
@@ -120,6 +128,20 @@ class Shop:
         return [
             decode_fact(record.value) async for record in self.log.read(self.topics.stock_events.name, partition, 0)
         ]
+
+    async def owner(self, partition: int) -> str:
+        """The worker that owns it, "" if nobody does or it was handed over."""
+        state = (await survey(self.log, self.topics))[partition]
+        return state.claim.worker if state.claim and state.is_owned else ""
+
+    async def owned_by(self, partition: int, *workers: str, within_s: float = 30.0) -> str:
+        """Wait until one of these owns it, and say which."""
+
+        async def look() -> str | None:
+            owner = await self.owner(partition)
+            return owner if owner in workers else None
+
+        return await eventually(look, within_s=within_s, every_s=0.05, what=f"{workers} to own {partition}")
 
     async def raw(self, topic: str, partition: int) -> list[ConsumerRecord]:
         """All records of a partition with their keys and headers."""
@@ -204,7 +226,10 @@ async def load(shop: Shop, *skus: str, every_ms: int = 10, size: int = 5) -> Asy
         await client.stop()
 
 
-def largest_gap_ms(decisions: Sequence[Decision]) -> int:
-    """Of the log times of successive decisions."""
-    times = [one.timestamp_ms for one in decisions]
-    return max((later - earlier for earlier, later in itertools.pairwise(times)), default=0)
+def largest_gap_ms(decisions: Sequence[Decision], appended_ms: Mapping[int, int]) -> int:
+    """The longest time without a decision while a command waited, by log time; `appended_ms` of commands by offset."""
+    gaps = (
+        later.timestamp_ms - max(earlier.timestamp_ms, appended_ms[later.decided.src])
+        for earlier, later in itertools.pairwise(decisions)
+    )
+    return max(gaps, default=0)

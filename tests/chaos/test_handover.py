@@ -1,0 +1,89 @@
+"""Planned stops and moves under load: decisions go on as if nothing had happened (W9's Yield)."""
+
+import asyncio
+import contextlib
+import signal
+import statistics
+
+import pytest
+
+from ops.move import Mover
+from tests.integration.harness import eventually
+from tests.integration.shop import load
+
+pytestmark = [pytest.mark.integration, pytest.mark.chaos, pytest.mark.timeout(300)]
+
+TIMES = 10
+GAP_MS = 100
+
+
+@contextlib.asynccontextmanager
+async def workers(stage, shop, *names: str):
+    with contextlib.ExitStack() as stack:
+        started = {name: stack.enter_context(stage.worker(name)) for name in names}
+        for program in started.values():
+            for partition in range(stage.partitions):
+                await program.until_logged("partition.warm", partition=partition)
+        await shop.decision(0, await shop.open(shop.sku(0), 65_000))
+        yield started
+
+
+def knows(program, everybody) -> bool:
+    """Whether it has seen the present incarnations of everybody in the group, and of nobody else."""
+    told = program.logged("plan.members")
+    living = sorted(one.logged("program.started")[-1]["incarnation"] for one in everybody)
+    return bool(told) and told[-1]["members"] == living
+
+
+async def gap_of(shop, running, act) -> int:
+    """The largest gap between decisions of partition 0 from before `act` until well after it."""
+    seen = len(await shop.decisions(0))
+    await asyncio.sleep(0.3)
+    await act()
+    sent = running.sent
+    await eventually(lambda: running.sent > sent + 30)
+    return await shop.gap_ms(0, seen)
+
+
+async def test_ten_moves_under_load_leave_no_gap_over_a_tenth_of_a_second(stage, shop, log):
+    async with workers(stage, shop, "w1", "w2") as programs:
+        mover = Mover(log, shop.topics)
+        gaps = []
+        async with load(shop, shop.sku(0), every_ms=10, size=10) as running:
+            for _ in range(TIMES):
+                owner = await shop.owned_by(0, *programs)
+                other = next(name for name in programs if name != owner)
+
+                async def move(other=other) -> None:
+                    log_ms = await mover.pin(0, other)
+                    await mover.ask_to_yield(await mover.state(0), other, log_ms)
+                    await shop.owned_by(0, other)
+
+                gaps.append(await gap_of(shop, running, move))
+        await shop.verified()
+    assert statistics.median(gaps) <= GAP_MS, gaps
+
+
+async def test_ten_planned_stops_under_load_leave_no_gap_over_a_tenth_of_a_second(stage, shop):
+    async with workers(stage, shop, "w1", "w2") as programs:
+        gaps = []
+        async with load(shop, shop.sku(0), every_ms=10, size=10) as running:
+            for _ in range(TIMES):
+                owner = await shop.owned_by(0, *programs)
+                other = next(name for name in programs if name != owner)
+                leaving = programs[owner]
+                await eventually(lambda leaving=leaving: knows(leaving, programs.values()), within_s=60)
+
+                async def stop(leaving=leaving, other=other) -> None:
+                    leaving.send(signal.SIGTERM)
+                    await shop.owned_by(0, other)
+
+                gaps.append(await gap_of(shop, running, stop))
+                await eventually(lambda leaving=leaving: leaving.returncode is not None, within_s=20)
+                assert leaving.returncode == 0
+                before = {number: len(leaving.logged("partition.warm", partition=number)) for number in range(4)}
+                leaving.start()
+                for number, count in before.items():
+                    await leaving.until_logged("partition.warm", partition=number, count=count + 1)
+        await shop.verified()
+    assert statistics.median(gaps) <= GAP_MS, gaps
