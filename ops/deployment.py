@@ -12,6 +12,7 @@ import aiohttp
 
 from ops.broker import EmbeddedBroker
 from ops.jars import Report
+from ops.partitions import wanted_partitions
 from ops.supervisor import Event, Program, Supervisor, backoff_s, python_module
 from ops.survey import survey
 from ops.topics_apply import Applied, apply
@@ -81,7 +82,8 @@ class Deployment:
         else:
             self.servers = runfile.resolve(self.settings)
         with self._step("topics"):
-            self._applied = await apply(self.servers, self.topics, self.settings.partitions)
+            partitions = await wanted_partitions(self.servers, self.topics, self.settings)
+            self._applied = await apply(self.servers, self.topics, partitions)
         for change in self._applied.changes:
             self._say(f"  {change}")
         if self._broker is not None:

@@ -13,6 +13,7 @@ from ops import gateways_file, jars
 from ops.broker_node import java
 from ops.group import members
 from ops.jars_lock import read_lock
+from ops.partitions import wanted_partitions
 from ops.survey import survey
 from ops.topics_apply import check
 from settings import Shared
@@ -116,8 +117,10 @@ def _ports(settings: Shared) -> Finding:
 
 
 async def _topics(servers: str, settings: Shared) -> Finding:
-    problems = await check(servers, named(settings.namespace), settings.partitions)
-    text = "; ".join(problems) or f"as they must be, {settings.partitions} partitions"
+    topics = named(settings.namespace)
+    partitions = await wanted_partitions(servers, topics, settings)
+    problems = await check(servers, topics, partitions)
+    text = "; ".join(problems) or f"as they must be, {partitions} partitions"
     return Finding("topics", ok=not problems, text=text, fix="run `turnstile topics apply`" if problems else "")
 
 

@@ -66,7 +66,8 @@ class _Session:
             starting.cancel()
         finally:
             self._say("stopping ...")
-            gateways_file.remove(self._settings.data_dir)
+            if self._serving:  # else the file may be that of another `up`
+                gateways_file.remove(self._settings.data_dir)
             await deployment.stop()
             stopping.cancel()
             self._say("stopped")
