@@ -221,7 +221,9 @@ class Chain:
         """Within one incarnation src ascends by one and the published watermark never falls, counted or not."""
         own = self._incarnations[record.nonce]
         if decided.src <= own.src:
-            self._findings.add(Kind.DUPLICATE, f"one owner decided src {decided.src} again after {own.src}")
+            self._findings.add(
+                Kind.DUPLICATE, f"one owner decided src {decided.src} again after {own.src}: was its process copied?"
+            )
         own.src = max(own.src, decided.src)
         if not -1 <= record.published < self.offset:
             self._findings.add(Kind.PUBLISHED, f"published {record.published} at offset {self.offset}")
