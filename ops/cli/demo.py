@@ -8,8 +8,9 @@ from rich.console import Console
 
 from ops.cli.output import Json
 from ops.cli.session import run, settings_of
+from ops.cli.starting import STARTING
 from ops.demo.plan import Options
-from ops.demo.run import run_demo
+from ops.demo.run import DemoError, run_demo
 from ops.demo.verdict import Judgement
 
 EXIT_FAIL = 1
@@ -47,7 +48,7 @@ def demo(
     """
     options = Options(shoppers, units, skus, hot, duplicates, abandon, seed, seconds, kill)
     console = Console(stderr=json)
-    judgement = run(run_demo(options, settings_of(ctx), console))
+    judgement = run(run_demo(options, settings_of(ctx), console), {**STARTING, DemoError: ""})
     _show(judgement, console)
     if json:
         typer.echo(json_text.dumps(judgement.figures))

@@ -13,7 +13,7 @@ from ops.audit.log_source import kafka_source
 from ops.cli.complaint import Complaint
 from ops.cli.output import Json, print_json
 from ops.cli.session import explained, run, servers_of, settings_of
-from ops.ruling import Ruled, Ruling
+from ops.ruling import Ruled, Ruling, RulingError
 from streams.kafka_log import KafkaLog
 from streams.log import Record
 from streams.records import (
@@ -85,7 +85,7 @@ def rule(
     """
     settings = settings_of(ctx)
     ruling = _Rule(servers_of(settings), settings.namespace, partition, operator or getpass.getuser())
-    ruled = run(ruling.rule(src, reason))
+    ruled = run(ruling.rule(src, reason), {RulingError: ""})
     if json:
         print_json(ruled._asdict())
     else:

@@ -1,7 +1,7 @@
 """What the commands share: settings, the way to broker and gateway, and errors in words that help."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 
@@ -10,13 +10,8 @@ from aiokafka.errors import KafkaError
 
 from ops import gateways_file
 from ops.audit.source import SourceError
-from ops.broker_node import BrokerError
 from ops.cli.complaint import Complaint
 from ops.cli.gateway_client import GatewayClient
-from ops.demo.run import DemoError
-from ops.deployment import DeploymentError
-from ops.jars import JarError
-from ops.ruling import RulingError
 from ops.topics_admin import TopicsError
 from settings import Shared
 from streams import keys, runfile
@@ -28,7 +23,9 @@ T = TypeVar("T")
 
 _BROKER = "is the broker up? `turnstile doctor` looks; TURNSTILE_BROKER names another"
 _TOPICS = "run `turnstile topics apply`"
-_FIXES: dict[type[Exception], str] = {
+Fixes = Mapping[type[Exception], str]
+NONE: Fixes = {}
+_FIXES: Fixes = {
     runfile.NoBrokerError: "",
     keys.KeysError: "",
     TopicsError: "",
@@ -38,11 +35,6 @@ _FIXES: dict[type[Exception], str] = {
     StalledError: _BROKER,
     AppendError: "look with `turnstile ledger show` whether it was appended, then repeat",
     SourceError: "",
-    JarError: "check the network, or set TURNSTILE_MIRROR to a Maven mirror",
-    BrokerError: "",
-    DeploymentError: "",
-    DemoError: "",
-    RulingError: "",
     KafkaError: _BROKER,
     TimeoutError: _BROKER,
 }
@@ -55,18 +47,22 @@ def settings_of(ctx: typer.Context) -> Shared:
 
 
 @contextmanager
-def explained() -> Iterator[None]:
-    """Turn the errors that a person can mend into Complaints; all others stay what they are: bugs."""
+def explained(more: Fixes = NONE) -> Iterator[None]:
+    """Turn the errors that a person can mend into Complaints; all others stay what they are: bugs.
+
+    `more`: the errors of one command, which only its module imports.
+    """
+    fixes = {**_FIXES, **more}
     try:
         yield
-    except tuple(_FIXES) as error:
-        fix = next(fix for kind, fix in _FIXES.items() if isinstance(error, kind))
+    except tuple(fixes) as error:
+        fix = next(fix for kind, fix in fixes.items() if isinstance(error, kind))
         raise Complaint(what=str(error) or type(error).__name__, fix=fix) from error
 
 
-def run(work: Coroutine[Any, Any, T]) -> T:
+def run(work: Coroutine[Any, Any, T], more: Fixes = NONE) -> T:
     """Run it on a loop, its errors explained."""
-    with explained():
+    with explained(more):
         return asyncio.run(work)
 
 

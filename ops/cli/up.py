@@ -9,7 +9,8 @@ import typer
 from rich.console import Console
 
 from ops import gateways_file
-from ops.cli.session import explained, settings_of, token_of
+from ops.cli.session import run, settings_of, token_of
+from ops.cli.starting import STARTING
 from ops.deployment import Deployment, Shape
 from ops.jars import progress_bar
 from ops.log_tail import LogTail
@@ -35,8 +36,7 @@ def up(
     if partitions:
         settings = settings.model_copy(update={"partitions": partitions})
     shape = Shape(workers, tuple(range(port, port + gateways)), {})
-    with explained():
-        asyncio.run(_Session(settings, shape).run())
+    run(_Session(settings, shape).run(), STARTING)
 
 
 class _Session:
