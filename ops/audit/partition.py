@@ -13,7 +13,7 @@ from ops.audit.source import Entry, Source, Stream
 from ops.audit.stock import Stock
 from ops.audit.tally import Tally
 from ops.audit.violations import Findings, Kind
-from streams.records import RULING, Decided, LedgerRecord, UndecodableError
+from streams.records import RULING, Decided, Genesis, LedgerRecord, UndecodableError
 from streams.stock_records import StockDetails, decode_details
 
 PROGRESS_EVERY = 256
@@ -51,7 +51,7 @@ class PartitionAudit:
         for entry in self._source.read(Stream.LEDGER, self.partition):
             step = self.chain.step(entry)
             if step.fate is Fate.GENESIS and self.chain.genesis is not None:
-                self._commands.genesis(self.chain.genesis)
+                self._begin(self.chain.genesis)
             elif step.fate is Fate.CANDIDATE:
                 self._candidate(entry, step)
             self._compare_anchor(entry)
@@ -67,6 +67,12 @@ class PartitionAudit:
             self.findings.add(Kind.GENESIS, "the ledger is empty: it was never begun, or its head is cut off")
         if self._anchor is not None and self.chain.genesis is not None and self._anchor[0] > self.chain.offset:
             self.findings.add(Kind.ANCHOR, f"the ledger ends before offset {self._anchor[0]}, which it once had")
+
+    def _begin(self, genesis: Genesis) -> None:
+        if genesis.partitions != self._source.partitions:
+            text = f"genesis says {genesis.partitions} partitions, there are {self._source.partitions}"
+            self.findings.add(Kind.GENESIS, text)
+        self._commands.genesis(genesis)
 
     def _candidate(self, entry: Entry, step: Step) -> None:
         record, decided = step.record, step.decided

@@ -7,16 +7,11 @@ with kafka_source(servers, topics) as source:
 from collections import Counter
 from collections.abc import Iterable
 
-from rich.console import Console
-
 from domain.outcomes import Outcome
 from ops.audit.partition import Options, PartitionAudit
 from ops.audit.report import Report
 from ops.audit.source import Source
-from ops.audit.table import print_report
 from ops.audit.violations import Kind
-
-EXIT_VIOLATED = 1
 
 
 def audit(source: Source, partitions: Iterable[int] | None = None, options: Options = Options()) -> Report:  # noqa: B008 - immutable
@@ -42,15 +37,3 @@ def audit(source: Source, partitions: Iterable[int] | None = None, options: Opti
         report.moments[partition] = one.tally.moments
         report = report._replace(repeats=report.repeats + one.tally.repeats)
     return report._replace(log_id=", ".join(sorted(log_ids)))
-
-
-def run_verify(
-    source: Source,
-    console: Console,
-    partitions: Iterable[int] | None = None,
-    options: Options = Options(),  # noqa: B008 - immutable
-) -> int:
-    """Audit and print; the exit code: 0 if nothing was found, 1 after the first violation's coordinates."""
-    report = audit(source, partitions, options)
-    print_report(report, console)
-    return 0 if report.ok else EXIT_VIOLATED

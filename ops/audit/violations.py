@@ -88,6 +88,7 @@ class Findings:
         self.index = -1
         self.kept: list[Violation] = []
         self.counts: dict[Kind, int] = {}
+        self._last: dict[Kind, tuple[int, int]] = {}
 
     def at(self, offset: int, src: int = -1) -> None:
         """The ledger record that is looked at now."""
@@ -96,7 +97,10 @@ class Findings:
         self.index = -1
 
     def add(self, kind: Kind, text: str) -> None:
-        """A rule is broken here."""
+        """A rule is broken here: once at each place, also where two checks see it."""
+        if self._last.get(kind) == (self.offset, self.index):
+            return
+        self._last[kind] = (self.offset, self.index)
         count = self.counts.get(kind, 0)
         self.counts[kind] = count + 1
         if count < KEPT_PER_KIND:
