@@ -1,4 +1,4 @@
-"""`python -m tests.simulation --seeds N [--from K]`: run many seeds, print what happened; exit 1 if anything is wrong."""
+"""`python -m tests.simulation --seeds N [--from K]`: run many seeds, print what happened; exit 1 if any is wrong."""
 
 import argparse
 import sys

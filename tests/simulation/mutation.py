@@ -37,7 +37,14 @@ class PlantedFold(StockFold):
 
 
 class Mutation:
-    """Hooks of a world. Mutants override them, or patch the product in `patched`."""
+    """Hooks of a world. Mutants override them, or patch the product in `patched`.
+
+    `replays`: whether all workers decide by the same code, so that the referee may decide again. `tolerated`: what is
+    to be expected without the rule, and no harm by itself.
+    """
+
+    replays = True
+    tolerated: frozenset[str] = frozenset()
 
     def weather(self, weather: Weather) -> Weather:
         """The weather in which the rule matters."""

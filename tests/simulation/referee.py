@@ -11,6 +11,7 @@ from streams.protocol import Tick
 from streams.records import (
     CLAIM,
     DECIDED,
+    RULING,
     Batch,
     Decided,
     LedgerRecord,
@@ -128,7 +129,7 @@ class Referee:
         verdict, decided = self.acceptance.judge(offset, record, value, self._lawful)
         self.world.count(verdict.value)
         if verdict in {Verdict.BROKEN, Verdict.AHEAD, Verdict.DIVERGENT}:
-            self._bad(f"a {verdict.value} record", f"at {offset}: {record.kind} {decided}")
+            self._bad(f"a record judged {verdict.value}", f"at {offset}: {record.kind} {decided}")
         if verdict is Verdict.CLAIMED:
             self._claimed(before, record)
         elif verdict is Verdict.ACCEPTED and decided is not None:
@@ -161,11 +162,12 @@ class Referee:
         if decided.cmd_digest != command_digest(timestamp_ms, value):
             self._bad("a decision of another command", decided)
         self.src = decided.src
-        if record.kind == DECIDED:
+        if record.kind == DECIDED and world.mutation.replays:
             self._replay(before, record, (decided.src, timestamp_ms, value))
         else:
-            world.count("rulings")
             self.fold.apply(self.state, decided)
+        if record.kind == RULING:
+            world.count("rulings")
         details = decode_details(decided.details)
         changes = [change for run in details.changes for change in run.items]
         try:

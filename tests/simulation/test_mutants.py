@@ -1,0 +1,62 @@
+"""Every rule is there for something: without it the simulation finds what it prevents, with it the same seed passes."""
+
+import pytest
+
+from tests.simulation import covering, mutants
+from tests.simulation.mutants import Mutant, Unmutated
+from tests.simulation.world import ViolationError, attempt
+
+CAUGHT = [
+    mutants.AckOffsetNotChecked,
+    mutants.PublishedBeforeTheAck,
+    mutants.WatermarkBeforeThePublishAck,
+    mutants.NothingPublishedAgain,
+    mutants.OwnRecordsInAHoleNotPublished,
+    mutants.StartsFromACommittedOffset,
+    mutants.ClaimsWithoutFolding,
+    mutants.FailedAppendForgiven,
+    mutants.NoTicks,
+    mutants.TicksNotCounted,
+    mutants.NobodyTakesOver,
+    mutants.NaiveClaims,
+    mutants.NothingIsParked,
+    mutants.FaultsStopThePartition,
+    mutants.SoldAfterExpiryWithoutUnits,
+    mutants.SoldAfterExpiryBeyondTheLimit,
+    mutants.ReleasedWithoutState,
+    mutants.RefusalsRememberedFor300Ms,
+    mutants.ViewWithoutGuard,
+    mutants.DecidedByChance,
+    covering.AnyClaimCounts,
+    covering.FenceAndChainOff,
+    covering.SkewFenceAndChainOff,
+    covering.SkewAndAllOff,
+    covering.ClaimWithoutFoldingAndAllOff,
+]
+COVERED = [covering.FenceOff, covering.ChainOff, covering.SkewOnly]
+COVERED_SEEDS = 40
+
+
+def name(mutant: type[Mutant]) -> str:
+    return mutant.__name__
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mutant", CAUGHT, ids=name)
+def test_without_this_rule_something_goes_wrong(mutant):
+    for seed in range(mutant.seeds):
+        error, _ = attempt(seed, mutant())
+        if error is not None:
+            break
+    else:
+        pytest.fail(f"{mutant.__doc__} Not found in {mutant.seeds} seeds.")
+    assert isinstance(error, ViolationError), error
+    assert error.kind in mutant.kinds
+    assert attempt(seed, Unmutated(mutant))[0] is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mutant", COVERED, ids=name)
+def test_without_this_rule_alone_another_covers(mutant):
+    errors = [error for seed in range(COVERED_SEEDS) if (error := attempt(seed, mutant())[0]) is not None]
+    assert errors == []
