@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from domain.pool import Pool
     from domain.reservation import Rows
 
+_HELD = int(RowState.HELD)
+
 
 class Bucket:
-    """Holds of one pool with one deadline. `ripe`: sorted, last one first to expire, once somebody asked."""
+    """Holds of one pool with one deadline. `ripe`: the same, sorted, last one first to expire, once somebody asked."""
 
     __slots__ = ("holds", "live", "ripe")
 
@@ -30,19 +32,24 @@ class Bucket:
         self.live = 0
         self.ripe: list[bytes] = []
 
-    def first(self, rows: Rows, deadline_ms: int) -> bytes:
-        """The lowest live id. The bucket has one: a due bucket gets no new holds (deadlines lie ahead of the clock)."""
+    def ripen(self) -> list[bytes]:
+        """All ids, the lowest last. A due bucket gets no new ones: deadlines of new holds lie ahead of the clock."""
         if self.holds:
             data = bytes(self.holds)
             self.ripe += [data[at : at + HOLD_ID_BYTES] for at in range(0, len(data), HOLD_ID_BYTES)]
             self.ripe.sort(reverse=True)
             self.holds.clear()
-        while True:
-            hold = self.ripe[-1]
-            row = rows.get(hold)
-            if row is not None and row.state == RowState.HELD and row.moment_ms == deadline_ms:
-                return hold
-            self.ripe.pop()
+        return self.ripe
+
+
+def first_live(ripe: list[bytes], rows: Rows, deadline_ms: int) -> bytes:
+    """The lowest id that is held until then; dead ones before it are dropped. There is one."""
+    while True:
+        hold = ripe[-1]
+        row = rows.get(hold)
+        if row is not None and row.state == _HELD and row.moment_ms == deadline_ms:
+            return hold
+        ripe.pop()
 
 
 class PoolDeadlines:
@@ -64,14 +71,27 @@ class PoolDeadlines:
         return None
 
 
+class Moment:
+    """One deadline over all pools: how many of them have live holds then, and which may have."""
+
+    __slots__ = ("live", "pools")
+
+    def __init__(self) -> None:
+        self.live = 0
+        self.pools: list[Pool] = []
+
+
 class Deadlines:
     """All live holds of a partition by deadline."""
 
-    __slots__ = ("_pools", "_times")
+    __slots__ = ("_moments", "_ripe", "_ripe_ms", "_times")
 
     def __init__(self) -> None:
         self._times: list[int] = []
-        self._pools: dict[int, list[Pool]] = {}
+        self._moments: dict[int, Moment] = {}
+        self._ripe: list[bytes] = []
+        """All ids of the moment that is being swept, the lowest last: merged once, not once a hold."""
+        self._ripe_ms = -1
 
     def add(self, pool: Pool, deadline_ms: int, hold: bytes) -> None:
         """A hold of `pool` became live with this deadline."""
@@ -84,12 +104,12 @@ class Deadlines:
     def _open(self, pool: Pool, deadline_ms: int) -> Bucket:
         bucket = pool.deadlines.buckets[deadline_ms] = Bucket()
         heappush(pool.deadlines.times, deadline_ms)
-        pools = self._pools.get(deadline_ms)
-        if pools is None:
+        moment = self._moments.get(deadline_ms)
+        if moment is None:
+            moment = self._moments[deadline_ms] = Moment()
             heappush(self._times, deadline_ms)
-            self._pools[deadline_ms] = [pool]
-        else:
-            pools.append(pool)
+        moment.live += 1
+        moment.pools.append(pool)
         return bucket
 
     def drop(self, pool: Pool, deadline_ms: int) -> None:
@@ -99,16 +119,18 @@ class Deadlines:
         bucket.live -= 1
         if not bucket.live:
             del buckets[deadline_ms]
+            moment = self._moments[deadline_ms]
+            moment.live -= 1
+            if not moment.live:
+                del self._moments[deadline_ms]
 
     def next_ms(self) -> int | None:
         """The earliest deadline of a live hold, None if there is none."""
         times = self._times
         while times:
-            deadline_ms = times[0]
-            if any(deadline_ms in pool.deadlines.buckets for pool in self._pools[deadline_ms]):
-                return deadline_ms
+            if times[0] in self._moments:
+                return times[0]
             heappop(times)
-            del self._pools[deadline_ms]
         return None
 
     def first_due(self, rows: Rows, clk: int) -> bytes | None:
@@ -116,8 +138,17 @@ class Deadlines:
         deadline_ms = self.next_ms()
         if deadline_ms is None or deadline_ms > clk:
             return None
-        buckets = [pool.deadlines.buckets.get(deadline_ms) for pool in self._pools[deadline_ms]]
-        return min(bucket.first(rows, deadline_ms) for bucket in buckets if bucket is not None)
+        if self._ripe_ms != deadline_ms:
+            self._ripe_ms = deadline_ms
+            self._ripe = self._merged(deadline_ms)
+        return first_live(self._ripe, rows, deadline_ms)
+
+    def _merged(self, deadline_ms: int) -> list[bytes]:
+        pools = dict.fromkeys(self._moments[deadline_ms].pools)  # a pool may have opened a bucket twice
+        buckets = [pool.deadlines.buckets.get(deadline_ms) for pool in pools]
+        ripe = [hold for bucket in buckets if bucket is not None for hold in bucket.ripen()]
+        ripe.sort(reverse=True)
+        return ripe
 
 
 def first_due_of(pool: Pool, rows: Rows, clk: int) -> bytes | None:
@@ -125,7 +156,7 @@ def first_due_of(pool: Pool, rows: Rows, clk: int) -> bytes | None:
     deadline_ms = pool.deadlines.next_ms()
     if deadline_ms is None or deadline_ms > clk:
         return None
-    return pool.deadlines.buckets[deadline_ms].first(rows, deadline_ms)
+    return first_live(pool.deadlines.buckets[deadline_ms].ripen(), rows, deadline_ms)
 
 
 class Endings:

@@ -55,7 +55,7 @@ _DECIDE: dict[type, Callable[[Inventory, Any, int], Verdict]] = {
 
 
 def decide(state: Inventory, command: Command, role: Role, index: int, lines_left: int) -> Verdict:
-    """What the command comes to. `lines_left`: lines that ReserveAll commands of this record may still have."""
+    """What the command comes to. `lines_left`: lines that ReserveAll commands may still write into this record."""
     kind = type(command)
     if not WELL_FORMED[kind](command, role, state.clk + state.rules.ahead_max_ms):
         return MALFORMED

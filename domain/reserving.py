@@ -124,10 +124,13 @@ def reserve_all(state: Inventory, command: ReserveAll, index: int, lines_left: i
     Lines whose key has an answer repeat it. Mode all: if any line has one, the command was decided before and that is
     its answer; else all lines are granted or none: what a line was refused for itself stands for it, SIBLING_REFUSED
     for the others; the command's code is the line's that comes first in precedence. Nothing is remembered if that
-    code is one that never is (too-late, unknown-sku, busy). Mode partial: every line for itself; GRANTED if any line
+    code is one that never is (too-late, unknown-sku, busy). More lines than the record may still have: BUSY, also for
+    a repeat. Mode partial: every line for itself; GRANTED if any line
     is. The flag REPEATED is set only if nothing was decided anew. `carried` goes into the first grant alone, so that
     a record's size is bounded by its batch's.
     """
+    if len(command.lines) > lines_left:
+        return BUSY
     known: list[Verdict | None] = []
     for line in command.lines:
         hold = hold_id(command.order, line.line)
@@ -141,8 +144,6 @@ def reserve_all(state: Inventory, command: ReserveAll, index: int, lines_left: i
     if len(answered) == len(known) or (repeats and not command.partial):
         code = _first_code([verdict.outcome & ~REPEATED for verdict in answered])
         return Verdict(code | REPEATED if repeats else code, (), repeats)
-    if len(command.lines) > lines_left:
-        return BUSY
     return _decide_lines(state, command, index, known, repeats)
 
 

@@ -41,7 +41,7 @@ class Rules(NamedTuple):
     lines_max: int = 64
     """Lines of one ReserveAll."""
     record_lines_max: int = 3_000
-    """Lines of all ReserveAll commands of a record; what is over is BUSY (see the byte budget above)."""
+    """Lines that ReserveAll commands write into a record; what is over is BUSY (see the byte budget above)."""
 
 
 RULES: Mapping[int, Rules] = {1: Rules()}

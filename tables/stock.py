@@ -132,7 +132,7 @@ class _Turn:
             self.changes.append(change)
         if repeats:
             self.repeats += repeats
-        if type(command) is ReserveAll:
+        if type(command) is ReserveAll and (changes or repeats):
             self._lines_left -= len(command.lines)
         return outcome
 

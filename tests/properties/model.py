@@ -134,7 +134,7 @@ class Model:
             return "forbidden"
         name = type(command).__name__.lower()
         answer = getattr(self, "return_" if name == "return" else name)(index, command)
-        if name == "reserveall":
+        if name == "reserveall" and self.wrote:
             self.lines -= len(command.lines)
         return answer
 
@@ -210,6 +210,9 @@ class Model:
         return answer
 
     def reserveall(self, index: int, c: s.ReserveAll) -> str:
+        self.wrote = False
+        if len(c.lines) > self.lines:
+            return "busy"
         holds = [c.order + bytes([line.line]) for line in c.lines]
         known = [self.known(line.sku, hold, c.fingerprint) for line, hold in zip(c.lines, holds, strict=True)]
         if "key-reused" in known:
@@ -217,9 +220,8 @@ class Model:
         first = [answer for answer in known if answer and answer.endswith("!")]
         if all(known) or (first and not c.partial):
             best = self.best([answer.rstrip("!") for answer in known if answer])
+            self.wrote = bool(first)
             return best + "!" if first else best
-        if len(c.lines) > self.lines:
-            return "busy"
         answers = []
         for line, answer in zip(c.lines, known, strict=True):
             price = line.max_price
@@ -238,6 +240,7 @@ class Model:
         refused = [each for each in fresh if each[2] != "granted"]
         if len(self.refusals) + len(refused) > self.rules.refusals_max:
             return "busy"
+        self.wrote = bool(fresh or first)
         for line, hold, answer in fresh:
             if answer == "granted":
                 self.grant(index, hold, line.sku, c.customer, line.quantity, c.fingerprint)

@@ -1,6 +1,6 @@
 """The tables behind the fold as plain dicts that are cheap to copy, and a copy of a whole small state."""
 
-from domain.expiry import Bucket, Deadlines, Endings
+from domain.expiry import Bucket, Deadlines, Endings, Moment
 from domain.outcomes import InvariantViolatedError
 from domain.pool import Pool, Terms
 from domain.refusals import Refusal
@@ -104,7 +104,10 @@ def copied(state: Inventory) -> Inventory:
     new.endings._chunks.extend((at, holds[:]) for at, holds in state.endings._chunks)
     new.deadlines = Deadlines()
     new.deadlines._times = state.deadlines._times.copy()
-    new.deadlines._pools = {at: [new.pools[pool.sku] for pool in pools] for at, pools in state.deadlines._pools.items()}
+    for at, moment in state.deadlines._moments.items():
+        twin = new.deadlines._moments[at] = Moment()
+        twin.live = moment.live
+        twin.pools = [new.pools[pool.sku] for pool in moment.pools]
     return new
 
 
