@@ -12,6 +12,7 @@ class Refused:
     def __init__(self) -> None:
         self._generations: deque[tuple[int, dict[bytes, Refusal]]] = deque()
         self._number = -1
+        self._count = 0
 
     def turn(self, clk: int) -> None:
         """Log time moved."""
@@ -20,7 +21,7 @@ class Refused:
             self._number = number
             self._generations.appendleft((number, {}))
             while self._generations[-1][0] <= number - REFUSAL_GENERATIONS:
-                self._generations.pop()
+                self._count -= len(self._generations.pop()[1])
 
     def get(self, hold: bytes) -> Refusal | None:
         """The newest refusal of the key that is kept."""
@@ -33,12 +34,14 @@ class Refused:
     def add(self, hold: bytes, refusal: Refusal) -> None:
         """In the generation of the last `turn`."""
         self._generations[0][1][hold] = refusal
+        self._count += 1
 
     def forget(self, hold: bytes) -> None:
         """The key was decided anew."""
         for _, refusals in self._generations:
-            refusals.pop(hold, None)
+            if refusals.pop(hold, None) is not None:
+                self._count -= 1
 
     def __len__(self) -> int:
         """At least as many as the product remembers."""
-        return sum(len(refusals) for _, refusals in self._generations)
+        return self._count
