@@ -9,7 +9,7 @@ from domain.pool import Pool, conserved
 from domain.roles import Role
 from domain.rules import RULES, Rules
 from domain.state import Inventory
-from domain.stock import CHANGES, COMMANDS, Change, Command, Expired, Repeat, ReserveAll, Totals
+from domain.stock import CHANGES, COMMANDS, Change, Command, Expired, Repeat, ReserveAll
 from domain.verdict import BUSY, Verdict
 from streams.fold import Fault, FoldDecision
 from streams.records import BatchCodec, Decided
@@ -174,9 +174,3 @@ def hint(pool: Pool, ledger_offset: int, as_of_ms: int) -> PoolHint:
         pool.written_off,
         pool.sequence,
     )
-
-
-def hints(state: Inventory, decided: Decided, ledger_offset: int) -> list[PoolHint]:
-    """A hint for each pool that this record touched, from the state (which may be some records ahead of it)."""
-    skus: list[Totals] = decode_totals(decided.details)
-    return [hint(state.pools[totals.sku], ledger_offset, state.clk) for totals in skus]
