@@ -11,6 +11,7 @@ from typing import NamedTuple
 import aiohttp
 
 from ops.broker import EmbeddedBroker
+from ops.broker_node import BrokerError
 from ops.jars import Report
 from ops.partitions import wanted_partitions
 from ops.supervisor import Event, Program, Supervisor, backoff_s, python_module
@@ -117,9 +118,7 @@ class Deployment:
         )
         self._broker = broker
         with self._step("Kafka"):
-            await asyncio.to_thread(broker.prepare)
-            broker.spawn()
-            await asyncio.to_thread(broker.wait_ready)
+            await broker.start_async()
         self.servers = broker.address
 
     async def _keep_broker(self) -> None:
@@ -132,9 +131,13 @@ class Deployment:
             exits += 1
             self._say(f"the broker has ended; starting it again (its log: {broker.node.log})")
             await asyncio.sleep(backoff_s(exits))
-            broker.spawn()
-            await asyncio.to_thread(broker.wait_ready)
-            self._say("the broker is back")
+            try:
+                await broker.start_async()
+            except BrokerError as error:
+                self._say(f"the broker does not start: {error}")
+            else:
+                exits = 0
+                self._say("the broker is back")
 
     def _write_run_file(self) -> None:
         if self._applied is not None:

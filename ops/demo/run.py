@@ -30,10 +30,12 @@ from ops.jars import progress_bar
 from ops.lifeline import die_with_parent
 from ops.supervisor import Event, python_module
 from ops.survey import survey
+from ops.topics_admin import TopicsAdmin
 from settings import Shared
 from streams import keys, runfile
 from streams.kafka_log import KafkaLog
 from streams.tokens import SCOPE_OPS, mint
+from streams.topics import named
 
 WORKERS = 2
 GATEWAYS = 2
@@ -194,21 +196,29 @@ class Demo:
 
 
 async def run_demo(options: Options, settings: Shared, console: Console) -> Judgement:
-    """Run it in a temporary folder, which stays if it fails; a foreign broker gets topics in a namespace of their own.
+    """Run it in a temporary folder, which stays if it fails, as do the topics on a foreign broker, in a namespace.
 
     What `Deployment.start` raises, or DemoError.
     """
     folder = Path(await asyncio.to_thread(mkdtemp, prefix="turnstile-demo-"))
     values: dict[str, object] = {"data_dir": folder}
-    if settings.broker != runfile.EMBEDDED:
+    foreign = settings.broker != runfile.EMBEDDED
+    if foreign:
         values["namespace"] = f"demo-{secrets.token_hex(4)}"
-    passed = False
+    mine = settings.model_copy(update=values)
+    keep = True
     try:
-        judgement = await Demo(options, settings.model_copy(update=values), console).run()
-        passed = judgement.passed
-        return judgement
+        judgement = await Demo(options, mine, console).run()
+        keep = not judgement.passed
+    except asyncio.CancelledError:  # Ctrl-C
+        keep = False
+        raise
     finally:
-        if passed:
-            await asyncio.to_thread(shutil.rmtree, folder)
+        if keep:
+            console.print(f"logs, answers and data are kept in {folder}", highlight=False, soft_wrap=True)
         else:
-            console.print(f"logs, answers and broker data are kept in {folder}", highlight=False, soft_wrap=True)
+            shutil.rmtree(folder)
+    if foreign and judgement.passed:
+        async with TopicsAdmin(runfile.resolve(mine)) as admin:
+            await admin.delete(topic.name for topic in named(mine.namespace))
+    return judgement

@@ -1,7 +1,6 @@
 """What the demo shows while it runs: a live screen on a terminal, plain lines elsewhere."""
 
 import time
-from collections import deque
 from types import TracebackType
 from typing import Self
 
@@ -15,7 +14,6 @@ from ops.demo.watch import LedgerWatch
 
 SCREEN_S = 0.25
 PLAIN_S = 2.0
-EVENTS_SHOWN = 8
 
 
 class View:
@@ -25,7 +23,6 @@ class View:
         self.progress = Progress("sale", 0, 0, 0, 0, 0.0, 0.0)
         self._console = console
         self._shoppers = shoppers
-        self._events: deque[str] = deque(maxlen=EVENTS_SHOWN)
         self._live: Live | None = None
         self._shown_s = 0.0
         self._started_s = time.monotonic()
@@ -45,9 +42,8 @@ class View:
             self._live = None
 
     def happened(self, line: str) -> None:
-        """Something that one should see: it stays on the screen for a while, and in the scroll-back."""
+        """Something that one should see: it stays above the live part of the screen."""
         text = f"{time.monotonic() - self._started_s:5.1f} s  {line}"
-        self._events.append(text)
         self._console.print(text, highlight=False, soft_wrap=True, style="bold yellow" if "kill" in line else None)
 
     def tick(self, watch: LedgerWatch) -> None:

@@ -68,6 +68,11 @@ class System:
                 found[int(folder.name)] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
         return found
 
+    def whole_without(self, pid: int) -> bool:
+        """All five run, and that one is none of them."""
+        children = self.children()
+        return len(children) == 5 and pid not in children
+
     def _environment(self) -> dict[str, str]:
         return environment_with({"data_dir": self.data_dir})
 
@@ -193,7 +198,7 @@ async def audits(system: System) -> None:
     assert code == 0, out
 
 
-async def test_kill_9_of_up_leaves_no_orphan_and_the_next_up_goes_on_with_the_data(system):
+async def test_kill_9_of_up_leaves_no_orphan_and_the_next_up_goes_on_and_restarts_what_dies(system):
     await system.until_up()
     await system.json("sku", "add", "shoe", "--price", "100", "--units", "3")
     pids = system.children()
@@ -206,9 +211,17 @@ async def test_kill_9_of_up_leaves_no_orphan_and_the_next_up_goes_on_with_the_da
     try:
         await again.until_up()
         assert (await again.json("sku", "show", "shoe"))["available"] == 3
-        (worker,) = [pid for pid, line in again.children().items() if "agents" in line][:1]
-        os.kill(worker, signal.SIGKILL)
-        await eventually(lambda: len(again.children()) == 5 and worker not in again.children(), what="a new worker")
+        for program in ("agents", "gateway", "kafka.Kafka"):
+            victim = next(pid for pid, line in again.children().items() if program in line)
+            os.kill(victim, signal.SIGKILL)
+            await eventually(lambda gone=victim: again.whole_without(gone), within_s=30, what=f"another {program}")
+        await eventually(lambda: "the broker is back" in again.out.read_text(), within_s=30)
+
+        async def decides() -> bool:
+            _, out, _ = await again.run("buy", "shoe", "--json")
+            return "not-open" in out
+
+        await eventually(decides, within_s=30, every_s=0.5, what="a decision after all that")
     finally:
         again.process.send_signal(signal.SIGTERM)
         assert again.process.wait(40) == 0
