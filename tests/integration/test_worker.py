@@ -83,7 +83,9 @@ async def test_under_load_everything_is_decided_once_and_published(stage, shop):
 
             async def published(partition=partition) -> bool:
                 told = {decode_decided(fact.body).src for fact in await shop.facts(partition)}
-                return told >= {one.decided.src for one in await shop.decisions(partition) if one.decided.sender == "shop"}
+                return told >= {
+                    one.decided.src for one in await shop.decisions(partition) if one.decided.sender == "shop"
+                }
 
             await eventually(published, what="every decision's facts")
 
