@@ -1,6 +1,8 @@
 """R1 to R6, one ledger a test: which records count, read as a table of verdicts."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from domain.outcomes import InvariantViolatedError, Outcome
 from streams.acceptance import RING, Acceptance, Verdict, WrongLogError
@@ -58,12 +60,14 @@ class Ledger:
         after: bytes | None = None,
         kind: int = DECIDED,
         lawful: bool = True,
+        published: int = 0,
+        pin: str | None = None,
     ) -> Verdict:
         """`after`: the digest that the record chains to; the reader's own unless given."""
-        decided = Decided(src, b"d" * DIGEST_BYTES, clk, "g", src, outcomes, yielded_to, None, EMPTY_DETAILS)
+        decided = Decided(src, b"d" * DIGEST_BYTES, clk, "g", src, outcomes, yielded_to, pin, EMPTY_DETAILS)
         body = encode_body(decided)
         chained = digest(self.reader.digest if after is None else after, body)
-        return self.judge(LedgerRecord(kind, epoch, nonce, 0, chained, body), lawful=lawful)
+        return self.judge(LedgerRecord(kind, epoch, nonce, published, chained, body), lawful=lawful)
 
 
 @pytest.fixture
@@ -218,12 +222,92 @@ def test_a_ledger_without_genesis_is_no_ledger(kind):
         Acceptance().judge(0, record, encode_ledger(record), lambda _: True)
 
 
+def test_r2_a_ruling_is_not_compared_with_what_a_fenced_owner_decided(owned):
+    owned.claim(2, B)
+    assert owned.decide(2, 2, B, outcomes=bytes([Outcome.FAULT]), kind=RULING) is Verdict.ACCEPTED
+    assert owned.decide(3, 2, B) is Verdict.ACCEPTED
+    assert owned.decide(2, 1, A) is Verdict.DUPLICATE
+    assert owned.decide(3, 1, A, outcomes=SOLD_OUT) is Verdict.DUPLICATE
+
+
+def test_r2_who_decided_before_a_later_ruling_goes_on_from_another_state_and_that_is_no_divergence(owned):
+    """Its decision of what is ruled later is stale before the ruling; only what follows is a duplicate."""
+    owned.claim(2, B)
+    assert owned.decide(2, 1, A) is Verdict.STALE
+    assert owned.decide(2, 2, B, outcomes=bytes([Outcome.FAULT]), kind=RULING) is Verdict.ACCEPTED
+    assert owned.decide(3, 2, B) is Verdict.ACCEPTED
+    assert owned.decide(3, 1, A, outcomes=SOLD_OUT) is Verdict.DUPLICATE
+
+
+def test_r2_who_ruled_without_effect_goes_on_from_another_state_and_that_is_no_divergence(owned):
+    owned.claim(2, B)
+    assert owned.decide(2, 1, A, kind=RULING) is Verdict.STALE
+    assert owned.decide(2, 2, B) is Verdict.ACCEPTED
+    assert owned.decide(3, 2, B) is Verdict.ACCEPTED
+    assert owned.decide(3, 1, A, outcomes=SOLD_OUT) is Verdict.DUPLICATE
+
+
+def test_r2_after_a_ruling_that_both_have_folded_a_divergence_is_one(owned):
+    assert owned.decide(2, outcomes=bytes([Outcome.FAULT]), kind=RULING) is Verdict.ACCEPTED
+    owned.claim(2, B)
+    assert owned.decide(3, 2, B) is Verdict.ACCEPTED
+    assert owned.decide(3, 1, A, outcomes=SOLD_OUT) is Verdict.DIVERGENT
+
+
+def test_claims_after_a_yield_or_with_nothing_waiting_park_nothing(owned):
+    owned.decide(2, outcomes=YIELDED, yielded_to="")
+    owned.claim(2, B, waiting=True)
+    owned.claim(3, A, waiting=False)
+    assert owned.reader.claims_here == 0
+    owned.claim(4, B, waiting=True)
+    assert owned.reader.claims_here == 1
+
+
 def test_three_claims_that_found_the_same_record_waiting_are_counted_until_one_decides(owned):
     for epoch in (2, 3, 4):
         owned.claim(epoch, B, waiting=True)
     assert owned.reader.claims_here == 3
     owned.decide(2, 4, B)
     assert owned.reader.claims_here == 0
+
+
+def test_the_watermark_never_goes_back(owned):
+    owned.decide(2, published=7)
+    owned.decide(3, published=4)
+    assert owned.reader.published == 7
+
+
+def test_a_pin_stays_until_the_next(owned):
+    owned.decide(2, pin="w2")
+    owned.decide(3)
+    assert owned.reader.pin == "w2"
+    owned.decide(4, pin="")
+    assert owned.reader.pin == ""
+
+
+STEPS = st.one_of(
+    st.tuples(st.just("claim"), st.integers(1, 4), st.sampled_from([A, B])),
+    st.tuples(st.just("decide"), st.integers(1, 5), st.integers(1, 4), st.sampled_from([A, B]), st.booleans()),
+)
+
+
+@given(st.lists(STEPS, max_size=40))
+def test_whatever_is_written_every_src_is_accepted_once_in_order_by_the_owner_of_its_time(steps):
+    ledger = Ledger()
+    srcs = []
+    for step in steps:
+        before = ledger.reader.epoch, ledger.reader.nonce
+        if step[0] == "claim":
+            accepted = ledger.claim(*step[1:]) is Verdict.CLAIMED
+            assert accepted == (step[1] == before[0] + 1)
+            continue
+        _, src, epoch, nonce, chained = step
+        after = None if chained else bytes(DIGEST_BYTES)
+        if ledger.decide(src, epoch, nonce, after=after) is Verdict.ACCEPTED:
+            assert chained
+            assert (epoch, nonce) == before
+            srcs.append(src)
+    assert srcs == list(range(1, len(srcs) + 1))
 
 
 def test_a_fork_goes_its_own_way(owned):
