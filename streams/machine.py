@@ -172,6 +172,8 @@ class PartitionMachine:
         except UndecodableError as error:
             self.accepted.offset = offset
             self._dropped(Verdict.BROKEN, offset, str(error))
+            if self.tenure:
+                self.tenure.settle()
             return
         try:
             if self.tenure:

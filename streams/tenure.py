@@ -175,7 +175,7 @@ class Tenure:
             if entry.token == token:
                 entry.offset = offset
                 break
-        self._settle()
+        self.settle()
 
     def echo(self, offset: int, record: LedgerRecord, value: bytes) -> Verdict:
         """A ledger record that no ack has accounted for: it lies in a hole, or was faster than its own ack."""
@@ -184,16 +184,16 @@ class Tenure:
         if own and self.in_flight and self.in_flight[0].record.digest == record.digest:
             self._accepted.offset = offset
             self._accept()
-            self._settle()
+            self.settle()
             return Verdict.ACCEPTED
         verdict, _ = self._accepted.judge(offset, record, value, lambda _: not own)
         if own and verdict is not Verdict.DUPLICATE:
             self._ask(Exit(EXIT_CODE, f"ledger record {offset} carries the own nonce, but is not the own decision"))
         elif verdict is not Verdict.CLAIMED:
-            self._settle()
+            self.settle()
         return verdict
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Accept what lies without a hole behind the last accepted record; ask for what lies in a hole."""
         flight = self.in_flight
         accepted = self._accepted
