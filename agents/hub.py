@@ -74,7 +74,7 @@ class Hub(Service):
         self._ends: dict[TopicPartition, int] = {}
         self._gauges = Gauges(metrics)
         self._watchdog = Watchdog(time.monotonic())
-        self._guard = LoopGuard(self._end_hung)
+        self._guard = LoopGuard(self.end_hung)
         self._loops: list[asyncio.Task[None]] = []
         self._wires = Wires(
             topics=charge.topics,
@@ -238,10 +238,14 @@ class Hub(Service):
             self._gauges.update(self._partitions.values())
             now_s = time.monotonic()
             beats_s = {"hot": self._clients.hot.beat_s, "tail": self._clients.tail.beat_s}
-            assigned = self._in_force or self._broker_away
+            assigned = (self._in_force and self._enlisted()) or self._broker_away
             reason = self._watchdog.why_hung(now_s, assigned=assigned, beats_s=beats_s, positions=self._positions())
             if reason:
-                self._end_hung(reason)
+                self.end_hung(reason)
+
+    def _enlisted(self) -> bool:
+        """Whether the group counts this process among its members, as far as is known."""
+        return self._plan.members is None or self._charge.me.incarnation in self._plan.members
 
     def _positions(self) -> dict[str, Progress]:
         """What should be moving: the ledger of followed partitions, the commands of an owner who has none queued."""
@@ -281,11 +285,15 @@ class Hub(Service):
         except asyncio.CancelledError:
             task.cancel()
             raise
-        error = task.exception()
+        self.end_failed(task.exception())
+
+    def end_failed(self, error: BaseException | None) -> NoReturn:
+        """A bug: end the process; others take over what it owned."""
         self._log(Action.FAILED, program="inventory", reason=repr(error), error=error)
         self._exit(exits.SOFTWARE, repr(error))
 
-    def _end_hung(self, reason: str) -> None:
+    def end_hung(self, reason: str) -> None:
+        """End the process; its supervisor starts another."""
         self._log(Action.HUNG, reason=reason)
         self._exit(exits.TEMPORARY, reason)
 

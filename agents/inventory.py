@@ -140,7 +140,14 @@ def _work(hub: Hub, app: faust.App, loop: asyncio.AbstractEventLoop, log: Log) -
         log(Action.STOPPING, program=PROGRAM, reason="asked to")
         await hub.hand_over()
 
-    worker = RoleWorker(app, hub, stopping=stopping, loop=loop)
+    def failed(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """An exception in a callback is a bug that would else only be logged: end, and let others take over."""
+        if "handle" in context:
+            hub.end_failed(context.get("exception"))
+        loop.default_exception_handler(context)
+
+    loop.set_exception_handler(failed)
+    worker = RoleWorker(app, hub, stopping=stopping, hung=hub.end_hung, loop=loop)
     try:
         worker.execute_from_commandline()
     except SystemExit as end:

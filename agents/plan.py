@@ -22,7 +22,11 @@ Members = Mapping[str, frozenset[int]]
 
 
 class Plan(NamedTuple):
-    """The plan as one worker sees it. `members` None: unknown just now; `known`: when it was known last."""
+    """The plan as one worker sees it.
+
+    `members`: None while unknown, as during a rebalance. `known`: what was known last, good enough to choose by: who
+    followed everything whenever nothing is known would fold everything at every rebalance. Empty = nothing yet.
+    """
 
     me: str
     partitions: int
@@ -38,14 +42,13 @@ class Plan(NamedTuple):
     def followed(self) -> frozenset[int]:
         """The partitions that this worker should follow: its own by plan, and those that it stands by for."""
         everything = frozenset(range(self.partitions))
-        if self.members is None or len(self.members) <= FOLLOW_ALL_MAX:
+        if len(self.known) <= FOLLOW_ALL_MAX:
             return everything
         return self.assigned | {number for number in everything if self.standby(number) == self.me}
 
     def standby(self, partition: int) -> str | None:
         """Incarnation of the first choice among the live members that do not own `partition` by plan, None if none."""
-        members = self.members or {}
-        others = [member for member, planned in members.items() if partition not in planned]
+        others = [member for member, planned in self.known.items() if partition not in planned]
         return max(others, key=lambda member: _weight(member, partition), default=None)
 
     def successor(self, partition: int) -> str:

@@ -93,7 +93,9 @@ class HotReader(_Reader):
         while True:
             fetched, lost = await self._fetch()
             for source in lost:
-                followers[source.partition].on_commands_out_of_range()
+                loser = followers.get(source.partition)
+                if loser:
+                    loser.on_commands_out_of_range()
             for source, records in fetched.items():
                 follower = followers.get(source.partition)
                 if follower:
@@ -131,10 +133,10 @@ class TailReader(_Reader):
         while True:
             fetched, lost = await self._fetch()
             for source in lost:
-                loser = followers[source.partition]
-                if source.topic == self._ledger:
+                loser = followers.get(source.partition)
+                if loser and source.topic == self._ledger:
                     loser.on_ledger_out_of_range()
-                else:
+                elif loser:
                     loser.on_commands_out_of_range()
             for source, records in sorted(fetched.items(), key=lambda item: item[0].topic != self._ledger):
                 follower = followers.get(source.partition)

@@ -7,6 +7,7 @@ its group only plans. So the app subscribes to the empty plan topic, whose parti
 import asyncio
 import logging
 import os
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from mode import ServiceT
 
 LOGGER = "mode"
 """Where services say that they start and stop: quiet, unless debugging. By default each is a logger of its own."""
+
+STOP_S = 10.0
+"""Faust can wait for ever for an unacked message, or a broker that is away. A supervisor kills after 20 s."""
 
 Stopping = Callable[[], Awaitable[None]]
 
@@ -67,16 +71,30 @@ def plan_app(servers: str, group: str, client_id: str, topic: str) -> PlanApp:
 class RoleWorker(faust.Worker):
     """Runs an app and services; on TERM or INT it first awaits `stopping`, then lets Faust stop.
 
-    Faust's own handler stops services at once. A second signal does not wait. `stopping` keeps its own deadline.
+    Faust's own handler stops services at once. A second signal does not wait. `stopping` keeps its own deadline;
+    `hung` is called, from another thread, when Faust takes too long to stop.
     """
 
     def __init__(
-        self, app: faust.App, *services: ServiceT, stopping: Stopping, loop: asyncio.AbstractEventLoop
+        self,
+        app: faust.App,
+        *services: ServiceT,
+        stopping: Stopping,
+        hung: Callable[[str], None],
+        loop: asyncio.AbstractEventLoop,
     ) -> None:
         super().__init__(app, *services, loop=loop, quiet=True, override_logging=False, redirect_stdouts=False)
         self.spinner = None  # it would move the terminal's cursor
         self._stopping = stopping
+        self._patience = threading.Timer(STOP_S, hung, [f"Faust did not stop in {STOP_S:.0f} s"])
+        self._patience.daemon = True
         self._farewell: asyncio.Task[None] | None = None
+
+    async def stop(self) -> None:
+        """Stop the services and the app, also after a crash."""
+        if not self._patience.is_alive():
+            self._patience.start()
+        await super().stop()
 
     def _on_sigterm(self) -> None:
         self._say_farewell(super()._on_sigterm)

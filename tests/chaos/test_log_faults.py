@@ -114,3 +114,13 @@ async def test_a_broker_that_is_away_for_five_seconds_costs_time_and_nothing_els
         assert (first.returncode, second.returncode) == (None, None)
     assert report.outcomes[Outcome.GRANTED] == 50
     assert report.undecided == 0
+
+
+async def test_a_worker_can_be_stopped_while_the_broker_is_away(broker, stage):
+    with stage.worker("w1") as worker:
+        for partition in range(stage.partitions):
+            await worker.until_logged("partition.claimed", partition=partition)
+        await asyncio.to_thread(broker.stop)
+        code = await asyncio.to_thread(worker.stop)
+        await broker.start_async()
+    assert code in {0, 75}, worker.tail()

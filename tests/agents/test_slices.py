@@ -1,0 +1,42 @@
+"""Long work gives way every few milliseconds, and takes half a core at most where it shares."""
+
+import asyncio
+import time
+
+from agents.slices import SLICE_S, Slices
+
+
+def work(seconds: float) -> None:
+    until = time.perf_counter() + seconds
+    while time.perf_counter() < until:
+        pass
+
+
+async def test_short_work_does_not_give_way():
+    assert not await Slices().pause()
+
+
+async def test_others_run_while_long_work_goes_on():
+    slices = Slices()
+    ran = []
+
+    async def other() -> None:
+        while True:
+            ran.append(time.perf_counter())
+            await asyncio.sleep(0)
+
+    task = asyncio.ensure_future(other())
+    for _ in range(5):
+        work(SLICE_S)
+        assert await slices.pause()
+    task.cancel()
+    assert len(ran) >= 5
+
+
+async def test_sharing_work_sleeps_as_long_as_it_worked():
+    slices = Slices()
+    began = time.perf_counter()
+    for _ in range(5):
+        work(SLICE_S)
+        await slices.pause(share=True)
+    assert time.perf_counter() - began >= 10 * SLICE_S
