@@ -65,7 +65,7 @@ _STATES: dict[type, int] = {
 Settle = Callable[[int], Batch[StockCommand] | None]
 
 
-class Grant(NamedTuple):
+class Grant(msgspec.Struct, frozen=True, gc=False):
     """What was granted, as in the grant."""
 
     sku: str
@@ -84,30 +84,47 @@ class Answer(NamedTuple):
     grant: Grant | None
 
 
+# What follows lives long and in great numbers: structs that the garbage collector never looks at, of plain values.
+
+
 class Order(msgspec.Struct, gc=False):
     """A granted order. `deadline_ms` is the one in force, `changed_ms` the log time of its last change of state."""
 
     order: bytes
     customer: bytes
-    receipt: Receipt
+    partition: int
+    offset: int
+    position: int
     grant: Grant
     deadline_ms: int
     changed_ms: int
     state: int = RowState.HELD
     returned: int = 0
 
+    @property
+    def receipt(self) -> Receipt:
+        """Its place in the queue."""
+        return Receipt(self.partition, self.offset, self.position)
 
-class Rejected(NamedTuple):
+
+class Rejected(msgspec.Struct, frozen=True, gc=False):
     """An own order that was refused, at log time `at_ms`."""
 
     order: bytes
     customer: bytes
-    receipt: Receipt
+    partition: int
+    offset: int
+    position: int
     outcome: int
     at_ms: int
 
+    @property
+    def receipt(self) -> Receipt:
+        """Its place in the queue."""
+        return Receipt(self.partition, self.offset, self.position)
 
-class Pending(NamedTuple):
+
+class Pending(msgspec.Struct, frozen=True, gc=False):
     """An own order whose decision was not seen yet."""
 
     order: bytes
@@ -195,11 +212,12 @@ class View:
     def _change(self, partition: int, ledger_offset: int, decided: Decided, change: Any) -> None:
         kind = type(change)
         if kind is Granted:
-            receipt = Receipt(partition, decided.src, change.index)
             grant = Grant(change.sku, change.quantity, change.unit_price, change.currency, change.deadline_ms)
             order = change.hold[:ORDER_ID_BYTES]
             key = key_of(order)
-            self._orders[key] = Order(order, change.customer, receipt, grant, grant.deadline_ms, decided.clk)
+            self._orders[key] = Order(
+                order, change.customer, partition, decided.src, change.index, grant, grant.deadline_ms, decided.clk
+            )
             self._pending.drop(key)
         elif kind in _POLICY:
             self.pools.change(ledger_offset, change)
@@ -255,7 +273,7 @@ class View:
         self._pending.drop(key)
         if outcome != Outcome.GRANTED and outcome not in NOT_REMEMBERED:
             order = command.hold[:ORDER_ID_BYTES]
-            self._rejected.put(key, Rejected(order, command.customer, receipt, outcome, clk))
+            self._rejected.put(key, Rejected(order, command.customer, *receipt, outcome, clk))
 
 
 def _receipt(partition: int, src: int, index: int, repeat: Repeat | None) -> Receipt:
