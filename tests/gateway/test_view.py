@@ -254,7 +254,7 @@ async def test_after_a_refusal_is_forgotten_its_key_is_free_again(desk):
     assert not desk.view.other_home(order(1, 3), 9_000 + module.REFUSAL_MS)
 
 
-def test_refusals_of_others_are_not_even_decoded(desk, monkeypatch):
+def test_refusals_are_not_even_decoded(desk, monkeypatch):
     kinds = []
     decode = module.decode_details
     monkeypatch.setattr(module, "decode_details", lambda raw, only: kinds.append(only) or decode(raw, only))
