@@ -1,4 +1,4 @@
-"""A bug while deciding is FAULT for its command; while evolving it stops one partition, till an operator rules (W10)."""
+"""A bug while deciding is FAULT for its command; while evolving it stops a partition, till an operator rules (W10)."""
 
 import pytest
 

@@ -43,7 +43,8 @@ async def granted(shop: Shop, sku: str) -> tuple[bytes, int]:
 
 
 async def test_on_an_idle_partition_by_a_tick_of_the_owner(stage, shop):
-    with stage.worker("w1"):
+    with stage.worker("w1") as worker:
+        await worker.until_logged("partition.claimed", partition=0)  # a hold's time runs from its command's log time
         await shop.open(shop.sku(0), 1, hold_ms=HOLD_MS)
         hold, clk = await granted(shop, shop.sku(0))
         expiry = await expiry_of(shop, 0, hold)
@@ -54,7 +55,8 @@ async def test_on_an_idle_partition_by_a_tick_of_the_owner(stage, shop):
 
 
 async def test_on_a_busy_partition_by_the_next_record(stage, shop):
-    with stage.worker("w1"):
+    with stage.worker("w1") as worker:
+        await worker.until_logged("partition.claimed", partition=0)  # a hold's time runs from its command's log time
         await shop.open(shop.sku(0), 1, hold_ms=HOLD_MS)
         hold, clk = await granted(shop, shop.sku(0))
         async with load(shop, shop.sku(0), every_ms=20, size=1):
@@ -65,7 +67,8 @@ async def test_on_a_busy_partition_by_the_next_record(stage, shop):
 
 
 async def test_while_nobody_runs_it_waits_and_then_expires_at_once(stage, shop):
-    with stage.worker("w1"):
+    with stage.worker("w1") as worker:
+        await worker.until_logged("partition.claimed", partition=0)  # a hold's time runs from its command's log time
         await shop.open(shop.sku(0), 1, hold_ms=HOLD_MS)
         hold, clk = await granted(shop, shop.sku(0))
     await asyncio.sleep(HOLD_MS / 1000)
