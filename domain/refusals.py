@@ -17,6 +17,9 @@ class Refusal(NamedTuple):
 class Refusals(Protocol):
     """Generations by log time: the oldest is forgotten as a whole. The compact form is tables/refusals.py."""
 
+    count: int
+    """How many are remembered."""
+
     def turn(self, number: int, keep: int) -> None:
         """Log time is in generation `number` (numbers never go back); forget all but the `keep` newest numbers."""
 
@@ -24,9 +27,7 @@ class Refusals(Protocol):
         """The remembered one, if there is one."""
 
     def add(self, hold: bytes, outcome: int, fingerprint: bytes, offset: int, position: int) -> None:
-        """Remember; the caller keeps to the limit on `len`. InvariantViolatedError if one is remembered."""
+        """Remember; the caller keeps to the limit on `count`. InvariantViolatedError if one is remembered."""
 
     def __iter__(self) -> Iterator[Refusal]:
         """In no order that means anything."""
-
-    def __len__(self) -> int: ...

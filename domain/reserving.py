@@ -49,7 +49,7 @@ def reserve(state: Inventory, command: Reserve, index: int) -> Verdict:
         return _new(Verdict, (outcome, (grant,), (), None))
     if outcome in _LACKING and due_now(pool, clk):
         return Verdict(outcome, lacking=pool)
-    if len(state.refusals) >= state.rules.refusals_max:
+    if state.refusals.count >= state.rules.refusals_max:
         return BUSY
     refused = _new(Refused, (index, hold, outcome, fingerprint))
     return _new(Verdict, (outcome, (refused,), (), None))
@@ -184,7 +184,7 @@ def _decide_lines(
         outcomes = [Outcome.SIBLING_REFUSED if outcome == _GRANTED else outcome for outcome in outcomes]
     changes = _line_changes(state, command, index, known, outcomes)
     refused = sum(type(change) is Refused for change in changes)
-    if len(state.refusals) + refused > state.rules.refusals_max:
+    if state.refusals.count + refused > state.rules.refusals_max:
         return BUSY
     return Verdict(_first_code(outcomes), tuple(changes), repeats)
 

@@ -26,11 +26,10 @@ cost a search, never an answer."""
 
 
 class _Generation:
-    __slots__ = ("buckets", "count", "number")
+    __slots__ = ("buckets", "number")
 
     def __init__(self, number: int) -> None:
         self.number = number
-        self.count = 0
         self.buckets: list[bytearray | None] = [None] * BUCKETS
 
     def find(self, hold: bytes) -> bytes | None:
@@ -43,17 +42,22 @@ class _Generation:
             at = bucket.find(hold, at + 1)
         return None if at < 0 else bytes(bucket[at : at + WIDTH])
 
+    def count(self) -> int:
+        """How many there are: 1 ms."""
+        return sum(len(bucket) for bucket in self.buckets if bucket) // WIDTH
+
 
 class RefusalTable:
     """domain.refusals.Refusals. A place has the mark of the last generation that put a key there."""
 
-    __slots__ = ("_count", "_generations", "_mark", "_marks", "_mask", "_search")
+    __slots__ = ("_generations", "_mark", "_marks", "_mask", "_newest", "_search", "count")
 
     def __init__(self) -> None:
         self._marks = bytearray(_MARKS_FIRST)
         self._mask = len(self._marks) - 1
         self._generations: deque[_Generation] = deque()
-        self._count = 0
+        self._newest: list[bytearray | None] = []
+        self.count = 0
         self._mark = 0
         self._search: dict[int, list[_Generation]] = {}
         """By mark, the generations that a key with such a mark may be in: that one and all older, newest first."""
@@ -64,9 +68,10 @@ class RefusalTable:
         if generations and generations[-1].number == number:
             return
         generations.append(_Generation(number))
+        self._newest = generations[-1].buckets
         self._mark = number % _MARKS + 1
         while generations[0].number <= number - keep:
-            self._count -= generations.popleft().count
+            self.count -= generations.popleft().count()
         newest = list(reversed(generations))
         self._search = {each.number % _MARKS + 1: newest[place:] for place, each in enumerate(newest)}
 
@@ -82,24 +87,23 @@ class RefusalTable:
         return None
 
     def add(self, hold: bytes, outcome: int, fingerprint: bytes, offset: int, position: int) -> None:
-        """Remember; the caller keeps to the limit on `len`. InvariantViolatedError if one is remembered."""
+        """Remember; the caller keeps to the limit on `count`. InvariantViolatedError if one is remembered."""
         place = hash(hold)
+        slot = place & self._mask
         marks = self._marks
-        if marks[place & self._mask] in self._search and self.get(hold) is not None:
+        if marks[slot] in self._search and self.get(hold) is not None:
             message = f"refusal of {hold.hex()} is remembered already"
             raise InvariantViolatedError(message)
-        marks[place & self._mask] = self._mark
+        marks[slot] = self._mark
         record = hold + fingerprint + (offset << 16 | position << 7 | outcome).to_bytes(_TAIL, "big")
-        generation = self._generations[-1]
-        generation.count += 1
-        bucket = generation.buckets[place & _BUCKET_MASK]
+        bucket = self._newest[place & _BUCKET_MASK]
         if bucket is None:
-            generation.buckets[place & _BUCKET_MASK] = bytearray(record)
+            self._newest[place & _BUCKET_MASK] = bytearray(record)
         else:
             bucket += record
-        self._count += 1
-        if not self._count & _GROWTH_MASK:
-            self._marks, self._mask = room_for(self._count + _GROWTH_MASK + 1, marks)
+        self.count += 1
+        if not self.count & _GROWTH_MASK:
+            self._marks, self._mask = room_for(self.count + _GROWTH_MASK + 1, marks)
 
     def __iter__(self) -> Iterator[Refusal]:
         """In no order that means anything."""
@@ -107,9 +111,6 @@ class RefusalTable:
             for bucket in generation.buckets:
                 for at in range(0, len(bucket or b""), WIDTH):
                     yield _unpack(bytes(bucket[at : at + WIDTH]))  # type: ignore[index]  # an empty one has no range
-
-    def __len__(self) -> int:
-        return self._count
 
 
 def _unpack(record: bytes) -> Refusal:

@@ -118,15 +118,16 @@ class _Turn:
         """Decide one command, evolve by it, give its code."""
         state, role = self._state, self._role
         try:
-            verdict = decide(state, command, role, index, self._lines_left)
-            while verdict.lacking is not None:
-                verdict = self._sweep_pool(verdict.lacking) or decide(state, command, role, index, self._lines_left)
+            outcome, changes, repeats, lacking = decide(state, command, role, index, self._lines_left)
+            while lacking is not None:
+                outcome, changes, repeats, lacking = self._sweep_pool(lacking) or decide(
+                    state, command, role, index, self._lines_left
+                )
         except InvariantViolatedError:
             raise
         except Exception as error:  # noqa: BLE001 - W10: a bug in one decision stops nobody else
             self.faults.append(Fault(index, f"{type(error).__name__}: {error}"))
-            verdict = _FAULT
-        outcome, changes, repeats, _ = verdict
+            outcome, changes, repeats, lacking = _FAULT
         for change in changes:
             EVOLVE[type(change)](state, (change,))
             self.changes.append(change)

@@ -63,6 +63,10 @@ class PlainRefusals(dict):
 
     number = 0
 
+    @property
+    def count(self):
+        return len(self)
+
     def turn(self, number, keep):
         self.number = number
         for hold in [hold for hold, (_, born) in self.items() if born <= number - keep]:

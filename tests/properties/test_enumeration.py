@@ -82,7 +82,7 @@ class Tree:
         assert min(available, held, sold, written_off) >= 0, path
         assert received == available + held + sold + written_off, path
         assert len(state.rows) == len(model.holds), path
-        assert len(state.refusals) == len(model.refusals), path
+        assert state.refusals.count == len(model.refusals), path
 
 
 def sequences(letters, units, limit, length):

@@ -1,5 +1,9 @@
 """The stock fold as the partition machine sees it: faults, foreign records, what is lawful, what is due, hints."""
 
+import gc
+import tracemalloc
+from random import Random
+
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
@@ -238,3 +242,32 @@ def test_the_same_records_give_the_same_bytes(steps):
         ours.src, theirs.src = ours.src + 1, theirs.src + 1
         decisions = [each.fold.decide(each.owner, [command], Role.ORDER, each.src, each.clk) for each in (ours, theirs)]
         assert decisions[0] == decisions[1]
+
+
+@pytest.mark.parametrize(("sold", "least", "most"), [(False, 100, 500), (True, 60, 120)], ids=["live", "sold"])
+def test_what_a_row_costs_in_memory(sold, least, most):
+    """Bytes of all that the state keeps for it: row, count, deadline. 20,000 customers, batches of 100."""
+    partition = Partition()
+    partition.record(*sale("a", 20_000, limit=1, hold_ms=900_000))
+    fold, state, clk, rng = partition.fold, partition.owner, partition.clk, Random(6)
+
+    def reserve_100():
+        until, what = clk + 900_000, rng.randbytes(8)
+        return [Reserve(rng.randbytes(17), "a", rng.randbytes(8), 1, until, what) for _ in range(100)]
+
+    gc.collect()
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for number in range(200):
+            asked = reserve_100()
+            fold.decide(state, asked, Role.GATEWAY, 2 + 2 * number, clk + number)
+            settled = [Commit(command.hold) for command in asked if sold]
+            fold.decide(state, settled, Role.ORDER, 3 + 2 * number, clk + number)
+        del asked, settled
+        size = (tracemalloc.get_traced_memory()[0] - before) / 20_000
+    finally:
+        tracemalloc.stop()
+    pool = state.pools["a"]
+    assert (pool.held, pool.sold) == ((0, 20_000) if sold else (20_000, 0))
+    assert least < size <= most, size

@@ -126,7 +126,7 @@ def test_a_refusal_is_remembered_until_its_generation_is_forgotten(monkeypatch):
         else:
             with pytest.raises(InvariantViolatedError):
                 table.add(*refusal)
-        assert len(table) == len(twin)
+        assert table.count == len(twin)
     assert sorted(table) == sorted(refusal for refusal, _ in twin.values())
 
 
@@ -136,7 +136,7 @@ def test_marks_of_forgotten_generations_come_back_only_as_a_search():
     table.add(bytes(17), 12, bytes(8), 1, 1)
     table.turn(250, 5)  # the same mark
     assert table.get(bytes(17)) is None
-    assert len(table) == 0
+    assert table.count == 0
 
 
 def test_a_refusal_is_32_bytes():
