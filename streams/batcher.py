@@ -34,6 +34,8 @@ COMMAND_BYTES = 8
 """More than what a command adds to its own encoding: kind, two brackets and a count if it starts a run."""
 RETRY_S = 0.1
 RETRY_S_MAX = 1.0
+STEADY_S = 5.0
+"""A producer that worked for so long is replaced after RETRY_S."""
 FLUSH_POLL_S = 0.005
 CLOSE_S = 45.0
 """A broken producer is closed when its last batch is given up: aiokafka's delivery timeout is 40 s."""
@@ -336,9 +338,11 @@ class Batcher(Generic[C]):
             lane.room.set()
 
     async def _keep_link(self, group: asyncio.TaskGroup) -> None:
-        """Have a producer that works, for as long as it takes."""
+        """Have a producer that works, for as long as it takes; one that fails at once is not replaced at once."""
+        pause_s = RETRY_S
         while True:
             link = _Link(await self._connect())
+            since_s = self._loop.time()
             self._link = link
             self._linked.set()
             try:
@@ -350,6 +354,8 @@ class Batcher(Generic[C]):
             self._linked.clear()
             self.replaced += 1
             group.create_task(_close(link.producer, CLOSE_S))
+            pause_s = RETRY_S if self._loop.time() - since_s > STEADY_S else min(2 * pause_s, RETRY_S_MAX)
+            await asyncio.sleep(pause_s)
 
     async def _connect(self) -> Producer:
         retry_s = RETRY_S
