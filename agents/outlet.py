@@ -8,7 +8,7 @@ from aiokafka.errors import KafkaError
 
 
 class CommandOutlet:
-    """One producer; another one after a failed send, whose sequence numbers have a gap (facts.md)."""
+    """One producer; another one after a failed send, whose sequence numbers have a gap."""
 
     def __init__(self, make: Callable[[], AIOKafkaProducer], topic: str) -> None:
         self._make = make

@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 
 
 class RowState(IntEnum):
-    """The states of order.md's table; "none" is no row."""
+    """The states of the table in docs/guarantees.md; "none" is no row."""
 
     HELD = 1
     SOLD = 2

@@ -22,7 +22,7 @@ from ops.lifeline import die_with_parent
 BACKOFF_MIN_S = 0.25
 BACKOFF_MAX_S = 10.0
 HEALTHY_AFTER_S = 30.0  # A child that lived this long starts over at the shortest back-off.
-GRACE_S = 20.0  # Longest wait between TERM and KILL: a worker may sit on an unacked record (facts.md).
+GRACE_S = 20.0  # Longest wait between TERM and KILL: a worker may sit on an unacked record.
 LOG_BYTES_MAX = 32 * 1024 * 1024  # Two files a child: at most 64 MiB.
 LOG_CHECK_S = 5.0
 

@@ -13,7 +13,7 @@ from streams.topics import RECORD_BYTES_MAX, Topic, Topics
 
 REPLICAS = 3
 IN_SYNC_MIN = 2
-"""Of three replicas, two have every acked record: one broker may be lost (facts.md). Fewer brokers: no replication."""
+"""Of three replicas, two have every acked record: one broker may be lost. Fewer brokers: no replication."""
 
 
 class Applied(NamedTuple):

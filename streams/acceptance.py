@@ -1,7 +1,7 @@
 """Acceptance: the pure function of a ledger's prefix that says which of its records count (rules R1-R6).
 
 Every reader of a ledger shares it, so all readers agree on one accepted history, whoever wrote what and when. Not
-accepted = no effect anywhere. design.md section 2 gives the rules, docs/guarantees.md why they suffice.
+accepted = no effect anywhere. docs/guarantees.md gives the rules and says why they suffice.
 """
 
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """Faust, as the roles use it: it joins the consumer group, runs services and timers, and stops them on a signal.
 
-The owner roles read their partitions themselves (design.md section 2): Faust's stream costs 140-240 us a record, and
+The owner roles read their partitions themselves (docs/architecture.md): Faust's stream costs 140-240 us a record, and
 its group only plans. So the app subscribes to the empty plan topic, whose partitions stand for those of the ledger.
 """
 

@@ -1,6 +1,6 @@
 """The auditor's own reading of a ledger: which records count (R1-R6), and what no honest writer could have written.
 
-Written from design.md section 2 without a look into the product's acceptance. Where the product only drops a record
+Written from docs/guarantees.md without a look into the product's acceptance. Where the product only drops a record
 (stale, duplicate, lost claim), the auditor also asks whether somebody honest could have written it at that place.
 """
 
@@ -32,7 +32,7 @@ from streams.records import (
 
 NO_NONCE = bytes(NONCE_BYTES)
 RECENT = 1024
-"""Accepted bodies that duplicates are compared with, as design.md section 2 says of every reader."""
+"""Accepted bodies that duplicates are compared with, as docs/guarantees.md says of every reader."""
 
 
 class Fate(Enum):

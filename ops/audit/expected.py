@@ -1,6 +1,6 @@
 """What a command should have come to: the answers that the rules allow, usually one.
 
-Several are allowed where design.md leaves it to the product when old answers and ended rows leave its memory.
+Several are allowed where docs/inventory.md leaves it to the product when old answers and ended rows leave its memory.
 """
 
 from typing import NamedTuple

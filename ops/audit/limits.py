@@ -1,4 +1,4 @@
-"""The numbers of rules version 1 that an answer may depend on, as design.md section 3 and docs/ state them.
+"""The numbers of rules version 1 that an answer may depend on, as docs/inventory.md states them.
 
 Written down a second time on purpose: a product that changes one of them by accident disagrees with its auditor.
 """

@@ -1,4 +1,4 @@
-"""What the auditor keeps of a SKU and of a hold: plain objects, written from design.md section 3."""
+"""What the auditor keeps of a SKU and of a hold: plain objects, written from docs/inventory.md."""
 
 from enum import IntEnum
 from heapq import heappop
@@ -8,7 +8,7 @@ from domain.stock import Totals
 
 
 class State(IntEnum):
-    """Of a hold, as in order.md's table."""
+    """Of a hold, as in the table in docs/guarantees.md."""
 
     HELD = 1
     SOLD = 2

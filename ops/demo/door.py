@@ -15,7 +15,7 @@ PATIENCE_S = 60.0
 """Give up on an answer: several times the longest take-over."""
 BACKOFF_S = (0.05, 1.0)
 UNDECIDED = frozenset({202, 429, 502, 503, 504})
-"""Nothing is decided yet, or nobody knows: ask again with the same key (design.md section 7)."""
+"""Nothing is decided yet, or nobody knows: ask again with the same key (docs/api.md)."""
 
 
 class Heard(NamedTuple):

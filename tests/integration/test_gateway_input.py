@@ -1,4 +1,4 @@
-"""What bad input gets: a problem that names what is wrong, and nothing in the log (design.md section 7)."""
+"""What bad input gets: a problem that names what is wrong, and nothing in the log (docs/api.md)."""
 
 import asyncio
 import json
