@@ -60,7 +60,7 @@ class KafkaLog:
         await self.stop()
 
     async def append(self, topic: str, partition: int, value: bytes, key: bytes | None = None) -> Position:
-        """Wait for the ack of all in-sync replicas. After a failure the producer is replaced: its sequence has a gap."""
+        """Wait for the ack of all in-sync replicas. A producer that failed is replaced: its sequence has a gap."""
         size = len(value) + len(key or b"")
         if size > RECORD_BYTES_MAX:
             message = f"a record of {size} bytes, more than {RECORD_BYTES_MAX}"
