@@ -10,7 +10,7 @@ MINUTE_MS = 60_000
 
 
 class Rules(NamedTuple):
-    """One version. The record's byte budget (900 KiB) is worked out in docs/adr and held by a property test.
+    """One version. Why a record's bytes have a budget (900 KiB): docs/adr/0010-one-record-per-decision.md.
 
     Worst legal record: 3,000 lines at <= 134 bytes of change and totals each (402 KB), their SKUs three times and the
     carried bytes (<= 3 x 64 KiB in all, bounded by the batch), 500 commits that touch a pool each (500 x 341 = 171

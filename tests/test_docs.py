@@ -5,11 +5,13 @@ import re
 
 import pytest
 
+from gateway.problems import Problem
 from ops.reference import FOLDER, pages
-from tests.source import ROOT, files
+from tests.source import LAYERS, ROOT, files, modules
 
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)(?:#[^)]*)?\)")
 TEST = re.compile(r"\btests/[\w/.-]*\w(?:::\w+)?")
+PAGE = re.compile(r"\b[\w/-]+\.md\b")
 TARGET = re.compile(r"`make ([a-z]+)")
 
 
@@ -39,6 +41,11 @@ def missing_tests(path: str, text: str) -> list[str]:
     return found
 
 
+def missing_pages(path: str, text: str) -> list[str]:
+    """Of a Python file: documents that it names."""
+    return [f"{path}: {page}" for page in PAGE.findall(text) if not (ROOT / page).exists()]
+
+
 def missing_targets(path: str, text: str) -> list[str]:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
     return [f"{path}: make {target}" for target in TARGET.findall(text) if target not in targets]
@@ -47,6 +54,18 @@ def missing_targets(path: str, text: str) -> list[str]:
 @pytest.mark.parametrize("check", [broken_links, missing_tests, missing_targets])
 def test_what_the_documents_name_exists(check):
     assert [line for path, text in documents().items() for line in check(path, text)] == []
+
+
+def test_the_source_names_only_documents_that_exist():
+    writers = {"ops/reference.py", "tests/test_docs.py"}  # they name pages by file name
+    sources = [module for module in modules(*LAYERS, "tests") if module.path not in writers]
+    assert [line for module in sources for line in missing_pages(module.path, module.text)] == []
+
+
+def test_the_api_page_names_every_problem_with_its_status():
+    lines = [line for line in (ROOT / "docs/api.md").read_text("utf-8").splitlines() if line.startswith("|")]
+    for problem in Problem:
+        assert any(f"`{problem.label}`" in line and str(problem.status) in line for line in lines), problem.label
 
 
 def test_the_reference_is_what_make_docs_writes():
@@ -61,6 +80,7 @@ def test_the_reference_is_what_make_docs_writes():
         (missing_tests, "shown by `tests/no_such_test.py`"),
         (missing_tests, "shown by `tests/test_docs.py::test_no_such`"),
         (missing_targets, "run `make nothing`"),
+        (missing_pages, "as no-such.md says"),
     ],
 )
 def test_a_document_that_promises_too_much_is_found(check, text):

@@ -283,7 +283,7 @@ def test_a_planted_violation_is_found(check, text):
     ],
 )
 def test_a_planted_word_is_found(text):
-    assert len(forbidden_words("x.md", f"fine\n{text}\nfine")) == 1
+    assert len(forbidden_words("x.txt", f"fine\n{text}\nfine")) == 1
 
 
 def test_what_is_allowed_is_not_reported():
@@ -308,7 +308,7 @@ if __name__ == "__main__":
 """
     for check in (long_functions, broad_excepts, inner_imports, environment_reads, live_objects):
         assert check(parse("streams/x.py", text)) == []
-    assert forbidden_words("x.md", "work/main is fine, and so are ~/.local/share and tests/tmp/x and $HOME/tmp/x") == []
+    assert forbidden_words("x.txt", "work/main is fine, so are ~/.local/share and tests/tmp/x and $HOME/tmp/x") == []
 
 
 def test_an_exception_that_no_longer_applies_is_found():
