@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import time
 from collections import Counter
 
 import pytest
@@ -145,3 +146,17 @@ async def test_a_probe_is_appended_to_every_partition_before_a_gateway_is_ready(
     with stage.gateway("g1") as gateway:
         await ready(gateway)
         assert await command_ends(stage, log) == [end + 1 for end in before]
+
+
+async def test_a_gateway_stops_in_time_although_the_broker_is_away(broker, stage):
+    with stage.gateway("g1") as gateway:
+        async with Till(stage, await ready(gateway)) as till:
+            broker.stop()
+            reply = await till.buy("c1", "k", "poster", wait=0)
+            assert reply.status in {503, 504}
+        begun = time.monotonic()
+        gateway.send(signal.SIGTERM)
+        await eventually(lambda: gateway.returncode is not None, within_s=18)
+        assert gateway.returncode == 0
+        assert time.monotonic() - begun < 15, gateway.tail()  # the supervisor kills after 20 s
+    broker.start()
