@@ -14,6 +14,7 @@ from tests.integration.shop import load
 pytestmark = [pytest.mark.integration, pytest.mark.chaos, pytest.mark.timeout(300)]
 
 TIMES = 10
+"""Samples: moves, or partitions handed over by planned stops (a worker hands over all that it owns at once)."""
 GAP_MS = 100
 
 
@@ -64,26 +65,30 @@ async def test_ten_moves_under_load_leave_no_gap_over_a_tenth_of_a_second(stage,
     assert statistics.median(gaps) <= GAP_MS, gaps
 
 
-async def test_ten_planned_stops_under_load_leave_no_gap_over_a_tenth_of_a_second(stage, shop):
+async def test_planned_stops_under_load_leave_no_gap_over_a_tenth_of_a_second(stage, shop):
+    skus = [shop.sku(number) for number in range(stage.partitions)]
     async with workers(stage, shop, "w1", "w2") as programs:
-        gaps = []
-        async with load(shop, shop.sku(0), every_ms=10, size=10) as running:
-            for _ in range(TIMES):
-                owner = await shop.owned_by(0, *programs)
-                other = next(name for name in programs if name != owner)
-                leaving = programs[owner]
+        for sku in skus[1:]:
+            await shop.open(sku, 65_000)
+        gaps: list[int] = []
+        async with load(shop, *skus, every_ms=10, size=2) as running:
+            while len(gaps) < TIMES:
+                leaving = programs[await shop.owned_by(0, *programs)]
+                (other,) = (name for name in programs if name != leaving.name)
                 await eventually(lambda leaving=leaving: knows(leaving, programs.values()), within_s=60)
-
-                async def stop(leaving=leaving, other=other) -> None:
-                    leaving.send(signal.SIGTERM)
-                    await shop.owned_by(0, other)
-
-                gaps.append(await gap_of(shop, running, stop))
+                owned = [number for number in range(stage.partitions) if await shop.owner(number) == leaving.name]
+                seen = {number: len(await shop.decisions(number)) for number in owned}
+                leaving.send(signal.SIGTERM)
+                for number in owned:
+                    await shop.owned_by(number, other)
+                sent = running.sent
+                await eventually(lambda sent=sent: running.sent > sent + 100)
+                gaps += [await shop.gap_ms(number, start) for number, start in seen.items()]
                 await eventually(lambda leaving=leaving: leaving.returncode is not None, within_s=20)
                 assert leaving.returncode == 0
-                before = {number: len(leaving.logged("partition.warm", partition=number)) for number in range(4)}
+                warm = {number: len(leaving.logged("partition.warm", partition=number)) for number in owned}
                 leaving.start()
-                for number, count in before.items():
+                for number, count in warm.items():
                     await leaving.until_logged("partition.warm", partition=number, count=count + 1)
         await shop.verified()
     assert statistics.median(gaps) <= GAP_MS, gaps
