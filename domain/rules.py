@@ -22,7 +22,7 @@ class Rules(NamedTuple):
     pool_sweep_max: int = 2_048
     """Due holds of single pools swept in a record before refusals, over all its commands."""
     prune_max: int = 1_024
-    """Ended rows that leave memory at the start of a record, in about 4 ms: more than 500 commands and the sweep add."""
+    """Ended rows that leave memory at the start of a record (4 ms): more than 500 commands and the sweep can add."""
     ended_keep_ms: int = 15 * MINUTE_MS
     """How long RELEASED, EXPIRED and RETURNED rows stay. Not shorter than `ahead_max_ms`: a tombstone outlives every
     Reserve that was on its way when it was made."""
