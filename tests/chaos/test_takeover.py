@@ -7,6 +7,8 @@ import signal
 import pytest
 
 from domain.outcomes import Outcome
+from streams.records import CLAIM, decode_ledger
+from streams.stock_records import decode_hint
 from tests.integration.harness import eventually
 from tests.integration.shop import load
 
@@ -65,6 +67,25 @@ async def test_a_paused_owner_is_replaced_and_what_it_still_writes_has_no_effect
         assert zombie.returncode is None
         await zombie.until_logged("partition.warm", partition=0, count=2)
     assert report.outcomes[Outcome.GRANTED] == UNITS
+
+
+async def test_a_new_owner_hints_again_at_what_was_touched_lately(stage, shop):
+    quiet, busy = shop.sku(0, "quiet"), shop.sku(0)
+    async with workers(stage, shop, "w1", "w2") as programs:
+        owner = await shop.owned_by(0, *programs)
+        (other,) = (name for name in programs if name != owner)
+        await shop.decision(0, await shop.open(quiet, 7))
+        programs[owner].kill()
+        await shop.send(0, shop.reserve(busy, "k"))
+        await shop.owned_by(0, other)
+        claims = [one.offset for one in await shop.ledger(0) if decode_ledger(one.value).kind == CLAIM]
+
+        async def hinted() -> bool:
+            records = await shop.raw(stage.topics.stock_pools.name, 0)
+            hints = [decode_hint(record.value) for record in records if record.key == quiet.encode()]
+            return any(hint.ledger_offset >= claims[-1] and hint.available == 7 for hint in hints)
+
+        await eventually(hinted, what="a hint by the new owner about a pool that it never touched")
 
 
 async def test_three_workers_agree_on_one_successor_every_time(stage, shop):
