@@ -4,7 +4,19 @@ from typing import NamedTuple
 
 from domain.ids import ORDER_ID_BYTES, Receipt
 from domain.outcomes import REPEATED, Outcome
-from domain.stock import Adjusted, Change, Expired, Granted, PolicySet, Released, Reserve, Returned, Sold
+from domain.stock import (
+    Adjusted,
+    Change,
+    Commit,
+    Expired,
+    Granted,
+    PolicySet,
+    Release,
+    Released,
+    Reserve,
+    Returned,
+    Sold,
+)
 from ops.demo.history import Decision, History
 
 NOT_REMEMBERED = frozenset({Outcome.TOO_LATE, Outcome.BUSY})
@@ -29,6 +41,8 @@ class Sales:
         """By order id."""
         self.ended: dict[bytes, Outcome] = {}
         """What became of a grant: COMMITTED, RELEASED or EXPIRED; absent while it is held."""
+        self.settled: dict[bytes, set[tuple[bool, Outcome]]] = {}
+        """By order id, what each Commit (True) and Release (False) of it came to."""
         self.received: dict[str, int] = {}
         self.sold: dict[str, int] = {}
         self.oversold = 0
@@ -67,6 +81,9 @@ class Sales:
         commands = decision.batch.commands() if decision.batch else []
         for index, (command, code) in enumerate(zip(commands, decision.decided.outcomes, strict=False)):
             outcome = Outcome(code & ~REPEATED)
+            if isinstance(command, Commit | Release):
+                settled = self.settled.setdefault(command.hold[:ORDER_ID_BYTES], set())
+                settled.add((isinstance(command, Commit), outcome))
             if not isinstance(command, Reserve) or outcome in NOT_REMEMBERED:
                 continue
             order = command.hold[:ORDER_ID_BYTES]

@@ -15,6 +15,7 @@ from ops.demo.sales import Answered, Sales
 from streams.keys import Keys
 from streams.topics import partition_of
 
+OK = 200
 CREATED = 201
 OK_BELOW = 300
 REASONS_MAX = 20
@@ -30,6 +31,7 @@ MUST_BE_NONE = (
     "violations",
     "still_held",
 )
+LABELS = {outcome.label: outcome for outcome in Outcome}
 REMEMBERED = frozenset(
     {
         Outcome.NOT_OPEN,
@@ -179,20 +181,29 @@ def _wrong(answer: Answer, order: str, decided: Answered | None) -> str | None:
 
 
 def _wrong_endings(endings: list[Ending], sales: Sales) -> list[str]:
-    """A commit or cancel that was confirmed, but is not in the ledger; or was never confirmed."""
+    """Commits and cancels whose answer is none of the ledger's, or whose order did not end as was confirmed."""
+    settled = {order_text(order): outcomes for order, outcomes in sales.settled.items()}
     became = {order_text(order): outcome for order, outcome in sales.ended.items()}
     found = []
     for ending in endings:
-        wanted = Outcome.COMMITTED if ending.commit else Outcome.RELEASED
-        if ending.status < OK_BELOW and ending.status and became.get(ending.order_id) is wanted:
-            continue
         fate = became.get(ending.order_id)
-        if ending.status >= OK_BELOW and fate is Outcome.EXPIRED:
-            continue  # it came too late, and was told so
+        wanted = Outcome.COMMITTED if ending.commit else Outcome.RELEASED
+        told = wanted if OK <= ending.status < OK_BELOW else _outcome(ending.body)
+        decided = (ending.commit, told) in settled.get(ending.order_id, ())
+        if decided and (fate is wanted) == (told is wanted):
+            continue
         verb = "commit" if ending.commit else "cancel"
         is_now = fate.label if fate else "held"
         found.append(f"{ending.customer}: {verb} was answered {ending.status} {ending.body}; the order is {is_now}")
     return found
+
+
+def _outcome(body: str) -> Outcome | None:
+    """The outcome that a problem names."""
+    try:
+        return LABELS.get(json.loads(body)["outcome"])
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def _absorbed(answers: list[Answer]) -> int:

@@ -27,7 +27,7 @@ SKU = sku_names(OPTIONS)[0]
 class SmallDemo:
     """Shoppers 0 to 9 come one by one; 0 and 1 get a hold, 0 cancels, 5 gets that unit; after five, the owner dies."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, late: bool = False) -> None:
         self.log = HonestLog()
         self.answers: list[Answer] = []
         self.endings: list[Ending] = []
@@ -44,11 +44,16 @@ class SmallDemo:
             self.buy(number)
         self.buy(1, repeat=True)
         self.end(1, commit=True)
+        if late:  # 5 comes when the hold has run out and 6, with a new key, has bought that unit
+            self.log.now_ms += 11_000
+            self.buy(6, key="again-6")
+            self.end(6, commit=True, key="again-6")
         self.end(5, commit=True)
 
-    def buy(self, number: int, *, repeat: bool = False, takeover: bool = False) -> Decided:
+    def buy(self, number: int, *, repeat: bool = False, takeover: bool = False, key: str = "") -> Decided:
         customer = f"shopper-{number}"
-        order = self.order(number)
+        key = key or f"first-{number}"
+        order = self.order(number, key)
         reserve = Reserve(
             hold_id(order), SKU, customer_hash(KEYS.customer, customer), 1, self.log.now_ms + 30_000, PRINT
         )
@@ -58,19 +63,22 @@ class SmallDemo:
             self.log.claim("worker-2")
         decided = self.log.decide()
         status, body = self._answer(order, decided)
-        self.answers.append(Answer(customer, f"first-{number}", SKU, repeat, status, json.dumps(body), 5.0 + number, 1))
+        self.answers.append(Answer(customer, key, SKU, repeat, status, json.dumps(body), 5.0 + number, 1))
         return decided
 
-    def end(self, number: int, *, commit: bool) -> None:
-        order = self.order(number)
+    def end(self, number: int, *, commit: bool, key: str = "") -> None:
+        order = self.order(number, key)
         customer = f"shopper-{number}"
         command = Commit(hold_id(order)) if commit else Release(hold_id(order), customer_hash(KEYS.customer, customer))
-        self.log.do(command, role=Role.OPS if commit else Role.GATEWAY)
-        body = {"order_id": order_text(order), "status": "SOLD" if commit else "CANCELLED"}
-        self.endings.append(Ending(customer, order_text(order), commit, 200, json.dumps(body), 1))
+        decided = self.log.do(command, role=Role.OPS if commit else Role.GATEWAY)
+        outcome = Outcome(decided.outcomes[0])
+        gone = outcome is Outcome.GONE
+        body = {"order_id": order_text(order)}
+        body |= {"outcome": outcome.label} if gone else {"status": "SOLD" if commit else "CANCELLED"}
+        self.endings.append(Ending(customer, order_text(order), commit, 409 if gone else 200, json.dumps(body), 1))
 
-    def order(self, number: int) -> bytes:
-        return order_id(KEYS.customer, f"shopper-{number}", f"first-{number}", 0)
+    def order(self, number: int, key: str = "") -> bytes:
+        return order_id(KEYS.customer, f"shopper-{number}", key or f"first-{number}", 0)
 
     def evidence(self, source: MemorySource | None = None, **fields: Any) -> Evidence:
         source = source or self.log.source()

@@ -125,6 +125,17 @@ def test_a_commit_that_the_ledger_does_not_have_fails(demo):
     assert verdict(demo).figures["wrong_answers"] == 1
 
 
+def test_a_commit_that_came_too_late_and_was_told_so_passes(demo):
+    """Holder 5 comes when the hold has expired and the unit is somebody else's."""
+    demo = SmallDemo(late=True)
+    judgement = verdict(demo)
+    assert judgement.reasons == []
+    assert judgement.figures["sold"] == 2
+    assert "gone" in demo.endings[-1].body
+    demo.endings[-1] = msgspec.structs.replace(demo.endings[-1], status=200)
+    assert verdict(demo).figures["wrong_answers"] == 1
+
+
 def test_a_commit_that_was_refused_without_reason_fails(demo):
     demo.endings[-1] = msgspec.structs.replace(demo.endings[-1], status=500)
     assert verdict(demo).figures["wrong_answers"] == 1
