@@ -16,7 +16,6 @@ from agents import collector, exits
 from agents.clients import Clients
 from agents.gauges import Gauges
 from agents.partition import Partition, Wires
-from agents.plan import Members, Plan, ask_members
 from agents.rebuild import Rebuilder
 from agents.times import monotonic_ms, wall_ms
 from agents.watchdog import LoopGuard, Progress, Watchdog
@@ -27,6 +26,7 @@ from streams.fold import Fold
 from streams.logs import Log
 from streams.machine import Member, PartitionMachine
 from streams.metrics import WorkerMetrics
+from streams.plan import Members, Plan, ask_members
 from streams.topics import Topics
 from streams.vigil import CLOCK_LATE_MS, CLOCK_MS
 

@@ -20,7 +20,6 @@ from prometheus_client import start_http_server
 from agents import exits
 from agents.clients import make_clients
 from agents.hub import Charge, Hub
-from agents.plan import SEPARATOR
 from settings import WorkerSettings
 from streams.actions import Action
 from streams.faust_app import LOGGER, RoleWorker, plan_app
@@ -31,6 +30,7 @@ from streams.log import StalledError, UnknownTopicError
 from streams.logs import Log, set_up_logging
 from streams.machine import Member
 from streams.metrics import WorkerMetrics
+from streams.plan import SEPARATOR
 from streams.runfile import NoBrokerError, resolve
 from streams.topics import Topics, group_id, named
 

@@ -143,8 +143,7 @@ async def _owners(log: KafkaLog, servers: str, settings: Shared) -> Finding:
     except (NoLogError, UnknownTopicError) as error:
         return Finding("workers", ok=False, text=str(error), fix="run `turnstile topics apply`")
     group = await members(servers, settings.namespace)
-    living = {member.incarnation for member in group}
-    orphans = [state.partition for state in states if not (state.claim and state.claim.incarnation in living)]
+    orphans = [state.partition for state in states if not (state.claim and state.claim.incarnation in group)]
     lagging = [state.partition for state in states if state.lag]
     text = f"{len(group)} in the consumer group, {len(states) - len(orphans)} of {len(states)} partitions owned"
     if not group:

@@ -1,41 +1,42 @@
 """Who lives, as the consumer group sees it: a worker that died stays listed until its session ends (10 s)."""
 
-from typing import NamedTuple
+import asyncio
+import time
 
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from aiokafka.errors import KafkaError
 
 from streams.log import StalledError
+from streams.plan import SEPARATOR, Members, ask_members
 from streams.topics import group_id
 
 ROLE = "inventory"
-SEPARATOR = "@"
-"""A member's client id is worker@unique."""
+REBALANCE_S = 5.0
+"""A rebalance among living members takes milliseconds; with one that died, up to its session. Do not wait for that."""
+POLL_S = 0.1
 
 
-class GroupMember(NamedTuple):
-    """One worker process. `planned`: the partitions that the group assigned to it."""
+async def members(servers: str, namespace: str) -> Members:
+    """Incarnation -> planned partitions of the inventory workers; StalledError if no broker answers.
 
-    worker: str
-    incarnation: str
-    planned: frozenset[int]
-
-
-async def members(servers: str, namespace: str) -> list[GroupMember]:
-    """The inventory workers, by name; StalledError if no broker answers. Empty while there is no such group."""
+    Empty if there is no such group, or it is being rebalanced for longer than 5 s.
+    """
     admin = AIOKafkaAdminClient(bootstrap_servers=servers, client_id="turnstile-group")
+    end = time.monotonic() + REBALANCE_S
     try:
         await admin.start()
-        (response,) = await admin.describe_consumer_groups([group_id(namespace, ROLE)])
+        found = await ask_members(admin, group_id(namespace, ROLE))
+        while found is None and time.monotonic() < end:
+            await asyncio.sleep(POLL_S)
+            found = await ask_members(admin, group_id(namespace, ROLE))
     except KafkaError as error:
         message = f"the group cannot be described: {error!r}"
         raise StalledError(message) from error
     finally:
         await admin.close()
-    found = []
-    for _, client_id, _, _, assignment in response.groups[0][5]:
-        planned = ConsumerProtocolMemberAssignment.decode(assignment).partitions() if assignment else []
-        worker = client_id.partition(SEPARATOR)[0]
-        found.append(GroupMember(worker, client_id, frozenset(place.partition for place in planned)))
-    return sorted(found)
+    return found or {}
+
+
+def name_of(incarnation: str) -> str:
+    """The worker's name: `worker-1@5f3c` is an incarnation of worker-1."""
+    return incarnation.partition(SEPARATOR)[0]

@@ -9,7 +9,7 @@ import typer
 from ops.cli.complaint import Complaint
 from ops.cli.output import Json, print_json
 from ops.cli.session import run, servers_of, settings_of
-from ops.group import members
+from ops.group import members, name_of
 from ops.move import YIELD_MS, Mover
 from ops.survey import PartitionState
 from streams.kafka_log import KafkaLog
@@ -45,7 +45,8 @@ async def _move(servers: str, namespace: str, partition: int, worker: str) -> tu
             state = await mover.state(partition)
         except LookupError as error:
             raise Complaint(what=str(error)) from error
-        if worker != AUTO and worker not in (live := [member.worker for member in await members(servers, namespace)]):
+        live = sorted({name_of(member) for member in await members(servers, namespace)})
+        if worker not in {AUTO, *live}:
             known = ", ".join(live) or "none"
             raise Complaint(what=f"no worker named {worker} is in the consumer group; there are: {known}")
         started = time.monotonic()

@@ -8,14 +8,13 @@ import typer
 
 from ops.cli.output import Json, print_columns, print_json
 from ops.cli.session import run, servers_of, settings_of
-from ops.group import GroupMember, members
+from ops.group import members, name_of
 from ops.survey import PartitionState, survey
 from streams.kafka_log import KafkaLog
+from streams.plan import FOLLOW_ALL_MAX, Members, Plan
 from streams.topics import named
 
 HEADINGS = ("partition", "owner", "epoch", "lag", "planned for", "standby", "last decision")
-FOLLOW_ALL_MAX = 4
-"""So many workers all follow every partition; of more, a hash chooses each partition's standby (agents/plan.py)."""
 
 
 class Row(NamedTuple):
@@ -47,29 +46,37 @@ def owners(ctx: typer.Context, json: Json = False) -> None:
         typer.echo("no worker is in the consumer group: start one with `turnstile worker`", err=True)
 
 
-async def _look(servers: str, namespace: str) -> tuple[list[PartitionState], list[GroupMember]]:
+async def _look(servers: str, namespace: str) -> tuple[list[PartitionState], Members]:
     async with KafkaLog(servers, "turnstile-owners") as log:
         states, group = await asyncio.gather(survey(log, named(namespace)), members(servers, namespace))
     return states, group
 
 
-def _row(state: PartitionState, group: list[GroupMember]) -> Row:
+def _row(state: PartitionState, group: Members) -> Row:
     claim = state.claim if state.is_owned else None
     owner = claim.incarnation if claim else ""
-    others = [member.worker for member in group if member.incarnation != owner]
     return Row(
         partition=state.partition,
         owner=claim.worker if claim else "",
         incarnation=owner,
-        alive=any(member.incarnation == owner for member in group),
+        alive=owner in group,
         yielded_to=state.yielded_to,
         epoch=state.epoch,
         src=state.src,
         lag=state.lag,
-        planned=next((member.worker for member in group if state.partition in member.planned), ""),
-        standby=others if len(group) <= FOLLOW_ALL_MAX else ["one of", *others],
+        planned=next((name_of(member) for member, planned in group.items() if state.partition in planned), ""),
+        standby=_standbys(state.partition, owner, group),
         decided_ms=state.at_ms,
     )
+
+
+def _standbys(partition: int, owner: str, group: Members) -> list[str]:
+    """Few workers all follow every partition; of many, the plan's owner and one more do."""
+    if len(group) <= FOLLOW_ALL_MAX:
+        return sorted(name_of(member) for member in group if member != owner)
+    standby = Plan("", partition + 1, frozenset(), group, group).standby(partition)
+    following = {member for member, planned in group.items() if partition in planned} | {standby or ""}
+    return sorted(name_of(member) for member in following - {owner, ""})
 
 
 def _cells(row: Row) -> tuple[object, ...]:

@@ -3,7 +3,7 @@
 import pytest
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 
-from agents.plan import Plan, ask_members
+from streams.plan import Plan, ask_members
 
 P = 8
 
