@@ -43,7 +43,8 @@ def missing_tests(path: str, text: str) -> list[str]:
 
 def missing_pages(path: str, text: str) -> list[str]:
     """Of a Python file: documents that it names."""
-    return [f"{path}: {page}" for page in PAGE.findall(text) if not (ROOT / page).exists()]
+    named = [page for line in text.splitlines() if ".md" in line for page in PAGE.findall(line)]
+    return [f"{path}: {page}" for page in named if not (ROOT / page).exists()]
 
 
 def missing_targets(path: str, text: str) -> list[str]:
