@@ -9,6 +9,7 @@ from tests.simulation.program import explain, run_seeds
 ENOUGH = 2_000
 """Seeds from which on every fault must have happened."""
 EXPLAINED = 3
+SHOWN_EVERY = 100
 
 
 def main() -> int:
@@ -17,7 +18,15 @@ def main() -> int:
     parser.add_argument("--from", type=int, default=0, dest="first", help="the first seed (default: 0)")
     parser.add_argument("--processes", type=int, default=None, help="default: one per core")
     options = parser.parse_args()
-    result = run_seeds(range(options.first, options.first + options.seeds), options.processes)
+    seeds = range(options.first, options.first + options.seeds)
+
+    def progress(done: int, failed: int) -> None:
+        if done % SHOWN_EVERY == 0 and sys.stderr.isatty():
+            print(f"\r{done:,} of {options.seeds:,} seeds, {failed} failed", end="", file=sys.stderr, flush=True)
+
+    result = run_seeds(seeds, options.processes, progress)
+    if sys.stderr.isatty():
+        print(file=sys.stderr)
     print(table(result.counts))
     print(f"\n{result.seeds:,} seeds in {result.seconds:.0f} s, {len(result.failures)} failed")
     for failure in result.failures:

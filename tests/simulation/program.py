@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from multiprocessing import get_context
 from time import monotonic
 from typing import NamedTuple
@@ -48,16 +48,19 @@ def _outcomes(seeds: list[int], processes: int) -> Iterator[tuple[int, str, Coun
         yield from pool.imap_unordered(_one, seeds, CHUNK)
 
 
-def run_seeds(seeds: Iterable[int], processes: int | None = None) -> Result:
-    """Every seed to its end, whatever happens in it."""
+def run_seeds(
+    seeds: Iterable[int], processes: int | None = None, progress: Callable[[int, int], None] = lambda *_: None
+) -> Result:
+    """Every seed to its end, whatever happens in it. `progress` is told how many are done and how many failed."""
     begun = monotonic()
     wanted = list(seeds)
     counts: Counter[str] = Counter()
     failures = []
-    for seed, error, happened in _outcomes(wanted, processes or os.cpu_count() or 1):
+    for done, (seed, error, happened) in enumerate(_outcomes(wanted, processes or os.cpu_count() or 1), 1):
         counts.update(happened)
         if error:
             failures.append(Failure(seed, error))
+        progress(done, len(failures))
     return Result(len(wanted), monotonic() - begun, sorted(failures), counts)
 
 
