@@ -51,7 +51,7 @@ NOT_REMEMBERED = frozenset(
      Outcome.BUSY, Outcome.GONE}
 )  # fmt: skip
 """Outcomes of a Reserve that say nothing of an order: they leave what is known of it as it is."""
-_NO_REFUSAL = NOT_REMEMBERED | {Outcome.GRANTED}
+_GRANTED = int(Outcome.GRANTED)
 _SHOWN = frozenset(kind for kind, change in CHANGES.items() if change not in {Refused, Adjusted, RulesSet})
 """Kinds of changes that are of use. A refusal says no more than its outcome does to the gateway that asked."""
 
@@ -204,9 +204,9 @@ class View:
                 self._change(partition, fact.ledger_offset, decided, change)
         for totals in details.totals:
             self.pools.count(fact.ledger_offset, decided.clk, totals)
-        self._forget(decided.clk)
         if batch is not None:
             self._answer(partition, batch, decided, details)
+        self._forget(decided.clk)
 
     def _change(self, partition: int, ledger_offset: int, decided: Decided, change: Any) -> None:
         kind = type(change)
@@ -217,7 +217,6 @@ class View:
             self._orders[key] = Order(
                 order, change.customer, partition, decided.src, change.index, grant, grant.deadline_ms, decided.clk
             )
-            self._pending.drop(key)
         elif kind in _POLICY:
             self.pools.change(ledger_offset, change)
         else:
@@ -257,7 +256,6 @@ class View:
         outcomes = decided.outcomes
         if len(outcomes) != len(batch.seats):  # an undecodable record has one outcome for all of it
             outcomes = outcomes[:1] * len(batch.seats)
-        grants = {change.index: change for run in details.changes for change in run.items if type(change) is Granted}
         repeats = {repeat.index: repeat for repeat in details.repeats}
         clk = decided.clk
         for index, (seat, code) in enumerate(zip(batch.seats, outcomes, strict=True)):
@@ -265,18 +263,19 @@ class View:
             outcome = code & ~REPEATED
             offset, position = (decided.src, index) if repeat is None else (repeat.offset, repeat.position)
             command = seat.command
+            grant = None
             if type(command) is Reserve:
                 key = command.hold[2:ORDER_ID_BYTES]
                 self._pending.drop(key)
-                if outcome not in _NO_REFUSAL:
+                if outcome == _GRANTED:
+                    grant = self._orders[key].grant if repeat is None else _grant(repeat)
+                elif outcome not in NOT_REMEMBERED:
                     order = command.hold[:ORDER_ID_BYTES]
                     rejected = Rejected(order, command.customer, partition, offset, position, outcome, clk)
                     self._rejected.put(key, rejected)
             if seat.acked is not None and not seat.acked.done():
                 seat.acked.set_result(True)  # decided, so it is in the log
             if seat.decided is not None and not seat.decided.done():
-                first = repeat if repeat is not None else grants.get(index)
-                grant = _grant(first) if first is not None and outcome == Outcome.GRANTED else None
                 receipt = Receipt(partition, offset, position)
                 seat.decided.set_result(Answer(outcome, repeat is not None, receipt, grant))
 
