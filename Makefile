@@ -11,7 +11,7 @@ sum = $(firstword $(shell $(1) | cksum))
 LOCKED := .venv/.locked-$(call sum,cat requirements.lock)
 INSTALLED := .venv/.installed-$(call sum,(pwd; cat requirements.lock pyproject.toml))
 
-.PHONY: install demo check test simulate chaos docs lock clean
+.PHONY: install demo check test simulate chaos bench docs lock clean
 
 install: $(INSTALLED) ## Make .venv and put the turnstile command into it
 
@@ -35,6 +35,10 @@ simulate: $(INSTALLED) ## Random faults on an in-memory log: make simulate SEEDS
 
 chaos: $(INSTALLED) ## Only the tests that kill, pause and cut off processes
 	@$(BIN)/python -m pytest -m chaos
+
+bench: $(INSTALLED) ## Decisions through the batcher, and waiting over HTTP: one JSON line each, about a minute
+	@$(BIN)/python -m bench.batcher
+	@$(BIN)/python -m bench.waiting
 
 docs: $(INSTALLED) ## Write docs/reference from the source
 	@$(BIN)/python -m ops.reference
