@@ -79,6 +79,7 @@ async def _round(service: Service, clients: int, seconds: float) -> dict[str, fl
     partition = service.partition_of(SKU)
     submit = service.customers.submit
     future = asyncio.get_running_loop().create_future
+    granted = int(Outcome.GRANTED)
 
     async def client() -> None:
         customer = os.urandom(8)
@@ -91,7 +92,7 @@ async def _round(service: Service, clients: int, seconds: float) -> dict[str, fl
             seat = submit(partition, Reserve(hold, SKU, customer, 1, not_after, customer))
             seat.decided = future()
             answer = await seat.decided
-            if answer.outcome != Outcome.GRANTED:
+            if answer.outcome != granted:
                 message = f"{answer}"
                 raise AssertionError(message)
             latencies.append((time.perf_counter() - begun) * 1000)

@@ -6,7 +6,7 @@ that was published again is known by its ledger offset: first occurrences ascend
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -66,6 +66,9 @@ _STATES: dict[type, int] = {
 Settle = Callable[[int], Batch[StockCommand] | None]
 
 
+# There are great numbers of these: structs that the garbage collector never looks at, of plain values.
+
+
 class Grant(msgspec.Struct, frozen=True, gc=False):
     """What was granted, as in the grant."""
 
@@ -76,16 +79,13 @@ class Grant(msgspec.Struct, frozen=True, gc=False):
     deadline_ms: int
 
 
-class Answer(NamedTuple):
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """What became of a command. `receipt`: of its first occurrence, where the fold remembers it, else of this one."""
 
     outcome: int
     repeated: bool
     receipt: Receipt
     grant: Grant | None
-
-
-# What follows lives long and in great numbers: structs that the garbage collector never looks at, of plain values.
 
 
 class Order(msgspec.Struct, gc=False):
