@@ -7,7 +7,6 @@ the run.
 
 import argparse
 import asyncio
-import gc
 import json
 import os
 import sys
@@ -19,6 +18,7 @@ from bench.system import cpu_s, machine, percentile, system, violations
 from domain.ids import hold_id
 from domain.outcomes import Outcome
 from domain.stock import Adjust, Open, Reserve, SetPolicy
+from gateway import collector
 from gateway.service import Service
 from settings import GatewaySettings
 from streams import keys, runfile
@@ -45,11 +45,14 @@ async def measure(clients: int, seconds: float, rounds: int) -> dict[str, object
         )
         working = asyncio.create_task(service.run())
         await service.ready.wait()
-        gc.collect()
-        gc.freeze()  # as the gateway's own program does
+        collector.begin()
         await _prepare(service)
         await _round(service, clients, WARM_UP_S)
-        pids = {"client": os.getpid(), "worker": deployment.supervisor.pid("worker-1")}
+        pids = {
+            "client": os.getpid(),
+            "worker": deployment.supervisor.pid("worker-1"),
+            "broker": deployment.broker_pid,
+        }
         before = {name: cpu_s(pid) for name, pid in pids.items()}
         results = [await _round(service, clients, seconds) for _ in range(rounds)]
         decisions = sum(result["decisions"] for result in results)

@@ -1,13 +1,13 @@
 """`python -m gateway`: one gateway process."""
 
 import asyncio
-import gc
 import os
 import sys
 
 import uvloop
 from pydantic import ValidationError
 
+from gateway import collector
 from gateway.app import build_app
 from gateway.server import Server
 from gateway.service import Service
@@ -22,8 +22,6 @@ from streams.topics import Topics, named
 
 RETRY_S = 0.5
 FLUSH_S = 5.0
-COLLECT = (50_000, 20, 100)
-"""A request makes some hundred objects and hardly a cycle: collecting every 700 of them took half of the CPU."""
 USAGE = 64
 """EX_USAGE of sysexits.h: started wrongly, starting again does not help."""
 SOFTWARE = 70
@@ -55,9 +53,7 @@ async def _run(settings: GatewaySettings, log: Log) -> int:
     identity = await _identify(servers, topics, settings.gateway, log)
     service = Service(settings, servers, topics, identity, secrets)
     server = Server(build_app(service), settings.host, settings.port)
-    gc.collect()
-    gc.freeze()  # what lives as long as the process is not looked at again
-    gc.set_threshold(*COLLECT)
+    collector.begin()
     working = asyncio.create_task(service.run())
     serving = asyncio.create_task(server.serve())
     announcing = asyncio.create_task(_announce(service, server, log))

@@ -71,6 +71,11 @@ class Deployment:
         """P, once the topics are applied."""
         return self._applied.partitions if self._applied else self.settings.partitions
 
+    @property
+    def broker_pid(self) -> int | None:
+        """Of the embedded broker; None if it is somebody else's."""
+        return self._broker.pid if self._broker else None
+
     async def start(self) -> None:
         """Return when every gateway takes requests and every partition decides.
 

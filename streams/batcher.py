@@ -178,8 +178,9 @@ class Batcher(Generic[C]):
             raise QueueFullError(message)
         seat = Seat(command, len(_encode(command)) + COMMAND_BYTES)
         lane.waiting += 1
+        if not lane.queue:  # else the pump is at work already, or woken
+            lane.wake.set()
         lane.queue.append(seat)
-        lane.wake.set()
         return seat
 
     def away(self, partition: int, patience_s: float) -> bool:

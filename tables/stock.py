@@ -128,9 +128,12 @@ class _Turn:
         except Exception as error:  # noqa: BLE001 - W10: a bug in one decision stops nobody else
             self.faults.append(Fault(index, f"{type(error).__name__}: {error}"))
             outcome, changes, repeats, lacking = _FAULT
-        for change in changes:
-            EVOLVE[type(change)](state, (change,))
-            self.changes.append(change)
+        if len(changes) == 1:
+            EVOLVE[type(changes[0])](state, changes)
+        else:
+            for change in changes:
+                EVOLVE[type(change)](state, (change,))
+        self.changes += changes
         if repeats:
             self.repeats += repeats
         if type(command) is ReserveAll and (changes or repeats):
