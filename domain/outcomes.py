@@ -50,6 +50,14 @@ class Outcome(IntEnum):
     YIELDED = 41
     NOT_YIELDED = 42
     PINNED = 43
+    # Orders (domain/order.py).
+    BORN = 50
+    PLACED = 51
+    ACCEPTED = 52
+    REFUSED = 53
+    NOTED = 54
+    UNCHANGED = 55
+    UNKNOWN_ORDER = 56
 
     @property
     def label(self) -> str:

@@ -10,3 +10,7 @@ class Role(IntEnum):
     ORDER = 2
     OPS = 3
     WORKER = 4
+    RELAY = 5
+    PAYMENT = 6
+    """The payment and the compensation agents."""
+    CONFIRMATION = 7

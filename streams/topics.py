@@ -27,6 +27,9 @@ class Topics(NamedTuple):
     stock_ledger: Topic
     stock_events: Topic
     stock_pools: Topic
+    order_commands: Topic
+    order_ledger: Topic
+    order_events: Topic
     plan: Topic
     dead_letters: Topic
 
@@ -36,6 +39,9 @@ CATALOGUE = Topics(
     stock_ledger=Topic("stock.ledger", -1),
     stock_events=Topic("stock.events", 7 * DAY_MS),
     stock_pools=Topic("stock.pools", -1, cleanup="compact"),
+    order_commands=Topic("order.commands", 14 * DAY_MS),
+    order_ledger=Topic("order.ledger", -1),
+    order_events=Topic("order.events", 14 * DAY_MS),
     plan=Topic("plan", DAY_MS),
     dead_letters=Topic("dead.letters", 14 * DAY_MS),
 )
