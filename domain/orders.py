@@ -152,7 +152,7 @@ class Reserved(NamedTuple):
 
 
 class LineAnswered(NamedTuple):
-    """Stock's answer to a Commit, Release, Extend or Return (relay). `asked` = the kind of Ask; `reference`: of a Return."""
+    """Stock's answer to a Commit, Release, Extend or Return (relay). `asked`: kind of Ask; `reference`: of a Return."""
 
     order: bytes
     line: int
