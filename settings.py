@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -33,20 +33,65 @@ class Shared(BaseSettings):
     cache_dir: Path = Field(default_factory=_cache_dir, description="Jars; shared by all runs of this user")
     mirror: str = Field("", description="Base URL of a Maven mirror for the jars; their hashes make any trustworthy")
     partitions: int = Field(8, ge=1, le=1024, description="P of every topic, when `topics apply` creates them")
+    payments: str = Field(
+        "stand-in://",
+        description="Payment provider: stripe://, stand-in+http://host:port, or stand-in:// (`turnstile up` runs one)",
+    )
     log_level: str = Field("info", description="debug, info, warning or error")
     log_format: str = Field("auto", description="json, console, or auto: console on a terminal")
 
 
-class WorkerSettings(Shared):
-    """`python -m agents inventory`."""
+class AgentSettings(Shared):
+    """`python -m agents ROLE`, whatever the role."""
 
     worker: str = Field("", description="Name of this worker; default: derived from the process id")
-    takeover_ms: int = Field(500, ge=50, description="T of W9: silence before a waiting partition is taken over")
     metrics_port: int = Field(0, description="Prometheus on 127.0.0.1; 0 = a free port, -1 = none")
 
 
-class GatewaySettings(Shared):
+class WorkerSettings(AgentSettings):
+    """The owner roles: `python -m agents inventory`, `python -m agents order`."""
+
+    takeover_ms: int = Field(500, ge=50, description="T of W9: silence before a waiting partition is taken over")
+
+
+class RelaySettings(AgentSettings):
+    """`python -m agents relay`."""
+
+
+class PaymentSettings(AgentSettings):
+    """`python -m agents payment`, `python -m agents compensation`."""
+
+    stripe_key: SecretStr = Field(SecretStr(""), description="Secret key at Stripe, for stripe://")
+
+
+class SqlSettings(Shared):
+    """Who writes or reads the system of record."""
+
+    sql: str = Field(
+        "", description="SQLAlchemy URL of the system of record; default: an SQLite file in the data folder"
+    )
+
+
+class ConfirmationSettings(AgentSettings, SqlSettings):
+    """`python -m agents confirmation`."""
+
+    mail: str = Field("", description="smtp://host:port, or a folder of .eml files; default: one in the data folder")
+
+
+class StandInSettings(Shared):
+    """`python -m adapters.stand_in`: Stripe's stand-in as a process of its own."""
+
+    stand_in_port: int = Field(0, ge=0, le=65_535, description="Port on 127.0.0.1; 0 = a free one")
+    stand_in_webhook_url: str = Field("", description="Where its webhooks go; default: nowhere")
+    stand_in_webhook_secret: SecretStr = Field(SecretStr(""), description="What its webhooks are signed with")
+
+
+class GatewaySettings(SqlSettings):
     """`python -m gateway`."""
+
+    webhook_secrets: SecretStr = Field(
+        SecretStr(""), description="What the provider signs webhooks with; two, comma separated, during rotation"
+    )
 
     gateway: str = Field("", description="Name of this gateway; default: derived from the process id")
     host: str = Field("127.0.0.1", description="Address to listen on")

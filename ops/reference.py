@@ -10,7 +10,17 @@ from typing import Any
 
 from domain.outcomes import Outcome
 from domain.stock import COMMANDS
-from settings import GatewaySettings, Shared, WorkerSettings
+from settings import (
+    AgentSettings,
+    ConfirmationSettings,
+    GatewaySettings,
+    PaymentSettings,
+    RelaySettings,
+    Shared,
+    SqlSettings,
+    StandInSettings,
+    WorkerSettings,
+)
 from streams.actions import Action
 from streams.metrics import GATEWAY, WORKER, Metric
 from streams.protocol import PROTOCOL_COMMANDS
@@ -20,8 +30,14 @@ FOLDER = Path(__file__).parents[1] / "docs" / "reference"
 HEAD = "<!-- Written by `make docs` from the source; do not edit. -->\n"
 PROGRAMS: dict[str, type[Shared]] = {
     "Every program": Shared,
-    "Worker (`python -m agents inventory`)": WorkerSettings,
+    "Every agent (`python -m agents ROLE`)": AgentSettings,
+    "Owners (`python -m agents inventory`, `python -m agents order`)": WorkerSettings,
+    "Relay (`python -m agents relay`)": RelaySettings,
+    "Payment and compensation (`python -m agents payment`, `python -m agents compensation`)": PaymentSettings,
+    "The system of record (confirmation and gateways)": SqlSettings,
+    "Confirmation (`python -m agents confirmation`)": ConfirmationSettings,
     "Gateway (`python -m gateway`)": GatewaySettings,
+    "Stripe's stand-in (`python -m adapters.stand_in`)": StandInSettings,
 }
 
 
@@ -47,13 +63,14 @@ def main() -> None:
 def _settings() -> str:
     parts = ["# Settings", "Environment variables, read once at the start of a program."]
     for title, model in PROGRAMS.items():
-        inherited = set() if model is Shared else set(Shared.model_fields)
+        inherited = {name for base in model.__bases__ for name in getattr(base, "model_fields", ())}
         rows = [
             (f"`TURNSTILE_{name.upper()}`", _default(field), field.description or "")
             for name, field in model.model_fields.items()
             if name not in inherited
         ]
-        parts += [f"## {title}", _table(("variable", "default", "meaning"), rows)]
+        if rows:
+            parts += [f"## {title}", _table(("variable", "default", "meaning"), rows)]
     return _page(parts)
 
 
@@ -61,7 +78,7 @@ def _default(field: Any) -> str:
     factory = field.default_factory
     if factory is not None:
         return (factory.__doc__ or "").split(",")[0].split(":")[0]
-    return f"`{field.default}`" if field.default != "" else "-"
+    return f"`{field.default}`" if str(field.default) else "-"
 
 
 def _topics() -> str:
