@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from ops.audit.source import Entry, Source, SourceError, Stream
+from ops.audit.source import LEDGERS_FIRST, Entry, Source, SourceError, Stream
 
 MAGIC = b"turnstile log 1\n"
 _FRAME = struct.Struct(">qqI")
@@ -50,7 +50,7 @@ def export(source: Source, path: Path) -> list[Section]:
             sections = [
                 _write_section(file, source, stream, partition)
                 for partition in range(source.partitions)
-                for stream in (Stream.LEDGER, Stream.COMMANDS)
+                for stream in LEDGERS_FIRST
             ]
             position = file.tell()
             footer = {"partitions": source.partitions, "sections": [section._asdict() for section in sections]}

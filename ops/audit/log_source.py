@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from ops.audit.source import Entry, SourceError, Stream
+from ops.audit.source import LEDGERS_FIRST, Entry, SourceError, Stream
 from streams.kafka_log import KafkaLog
 from streams.log import Log, Record, StalledError, TrimmedError, UnknownTopicError
 from streams.records import UndecodableError, decode_genesis_body, decode_ledger
@@ -32,7 +32,12 @@ class LogSource:
     def __init__(self, log: Log | Opener, topics: Topics, partitions: int = 0) -> None:
         self.partitions = partitions
         self._context: AbstractAsyncContextManager[Log] = log() if callable(log) else nullcontext(log)
-        self._names = {Stream.COMMANDS: topics.stock_commands.name, Stream.LEDGER: topics.stock_ledger.name}
+        self._names = {
+            Stream.COMMANDS: topics.stock_commands.name,
+            Stream.LEDGER: topics.stock_ledger.name,
+            Stream.ORDER_COMMANDS: topics.order_commands.name,
+            Stream.ORDER_LEDGER: topics.order_ledger.name,
+        }
         self._loop = asyncio.new_event_loop()
         self._ranges: dict[tuple[Stream, int], tuple[int, int]] = {}
 
@@ -83,7 +88,7 @@ class LogSource:
     async def _look(self) -> None:
         """Ends of the ledgers first: so every decision within them has its command within the commands' ends."""
         self.partitions = self.partitions or await self._count()
-        for stream in (Stream.LEDGER, Stream.COMMANDS):
+        for stream in LEDGERS_FIRST:
             for partition in range(self.partitions):
                 name = self._names[stream]
                 end = await self._log.end(name, partition)

@@ -6,10 +6,16 @@ from typing import NamedTuple, Protocol
 
 
 class Stream(StrEnum):
-    """The two topics that an audit reads, whatever namespace they are in."""
+    """The topics that an audit reads, whatever namespace they are in: commands and ledger of stock and of orders."""
 
     COMMANDS = "commands"
     LEDGER = "ledger"
+    ORDER_COMMANDS = "order-commands"
+    ORDER_LEDGER = "order-ledger"
+
+
+LEDGERS_FIRST = (Stream.ORDER_LEDGER, Stream.LEDGER, Stream.ORDER_COMMANDS, Stream.COMMANDS)
+"""The order in which ends are taken: every decision within them has its command, every order its stock."""
 
 
 class Entry(NamedTuple):
@@ -33,7 +39,7 @@ class Source(Protocol):
         """The first offset that is kept."""
 
     def end(self, stream: Stream, partition: int) -> int:
-        """One more than the last offset to audit. The commands' end was taken after the ledger's."""
+        """One more than the last offset to audit. Ends were taken in the order of LEDGERS_FIRST."""
 
     def read(self, stream: Stream, partition: int) -> Iterator[Entry]:
         """The entries from `start` to `end`, in order, streamed. Several reads may run at the same time."""
