@@ -67,3 +67,6 @@ class Outcome(IntEnum):
 
 REPEATED = 0x80
 """Flag on an answer's code in the ledger: this command was decided before, the code is the first answer again."""
+
+OF_ORDERS = frozenset(outcome for outcome in Outcome if outcome >= Outcome.BORN)
+"""What only commands of orders come to."""
