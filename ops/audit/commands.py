@@ -1,11 +1,10 @@
 """The commands of one partition, read in step with the ledger's src."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ops.audit.source import Entry, Source, Stream
 from ops.audit.violations import Findings, Kind
-from streams.records import Batch, Genesis, UndecodableError, command_digest, decode_genesis
-from streams.stock_records import BATCHES, StockCommand
+from streams.records import Batch, BatchCodec, Genesis, UndecodableError, command_digest, decode_genesis
 
 
 class CommandRecord(NamedTuple):
@@ -13,16 +12,19 @@ class CommandRecord(NamedTuple):
 
     entry: Entry
     digest: bytes
-    batch: Batch[StockCommand] | None
+    batch: Batch[Any] | None
 
 
 class CommandReader:
     """Streams the commands forward: `at` must be asked for ascending offsets."""
 
-    def __init__(self, source: Source, partition: int, findings: Findings) -> None:
-        self.start = source.start(Stream.COMMANDS, partition)
-        self.end = source.end(Stream.COMMANDS, partition)
-        self._entries = source.read(Stream.COMMANDS, partition)
+    def __init__(
+        self, source: Source, stream: Stream, partition: int, batches: BatchCodec[Any], findings: Findings
+    ) -> None:
+        self.start = source.start(stream, partition)
+        self.end = source.end(stream, partition)
+        self._entries = source.read(stream, partition)
+        self._batches = batches
         self._findings = findings
         self._next = self.start
 
@@ -54,7 +56,7 @@ class CommandReader:
             self._findings.add(Kind.COMMAND_MISSING, f"the commands topic has no record {src}")
             return None
         try:
-            batch = BATCHES.decode(entry.value)
+            batch = self._batches.decode(entry.value)
         except UndecodableError:
             batch = None
         return CommandRecord(entry, command_digest(entry.timestamp_ms, entry.value), batch)

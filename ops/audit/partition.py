@@ -1,22 +1,42 @@
-"""The audit of one partition: ledger and commands side by side, from the first record to the last."""
+"""The audit of one partition of one ledger: it and its commands side by side, from the first record to the last.
+
+What the records are about (stock, orders) is the subject's; the chain, the claims and the commands' digests are here.
+"""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from ops.audit.chain import Chain, Fate, Step
 from ops.audit.commands import CommandReader, CommandRecord
-from ops.audit.decision import Judge
-from ops.audit.replay import Replay
-from ops.audit.report import PartitionFigures, PoolFigures
+from ops.audit.report import PartitionFigures
 from ops.audit.seat import Seat
 from ops.audit.source import Entry, Source, Stream
-from ops.audit.stock import Stock
 from ops.audit.tally import Tally
 from ops.audit.violations import Findings, Kind
-from streams.records import RULING, Decided, Genesis, LedgerRecord, UndecodableError
-from streams.stock_records import StockDetails, decode_details
+from streams.records import RULING, BatchCodec, Decided, Genesis, LedgerRecord, UndecodableError
 
 PROGRESS_EVERY = 256
+
+
+class Subject(Protocol):
+    """What one kind of ledger is about: the auditor's own fold of it, and its own rules."""
+
+    ledger: Stream
+    commands: Stream
+    batches: BatchCodec[Any]
+    tally: Tally
+
+    def details(self, decided: Decided) -> Any:
+        """The record's details; UndecodableError if they are none."""
+
+    def lawful(self, details: Any) -> bool:
+        """The subject's part of R3; what breaks it is a finding."""
+
+    def decision(self, decided: Decided, details: Any, command: CommandRecord | None, seat: Seat) -> None:
+        """A DECIDED that counts. `command` is None if it was trimmed."""
+
+    def ruling(self, decided: Decided, details: Any, command: CommandRecord | None) -> None:
+        """A RULING that counts."""
 
 
 class Options(NamedTuple):
@@ -32,23 +52,21 @@ class Options(NamedTuple):
 class PartitionAudit:
     """Run it once; then its parts hold the result."""
 
-    def __init__(self, source: Source, partition: int, options: Options) -> None:
+    def __init__(self, source: Source, partition: int, subject: Subject, findings: Findings, options: Options) -> None:
         self.partition = partition
-        self.findings = Findings(partition)
-        self.stock = Stock(self.findings)
-        self.tally = Tally(partition, keeps=options.keep)
-        self.chain = Chain(self.findings)
+        self.findings = findings
+        self.subject = subject
+        self.tally = subject.tally
+        self.chain = Chain(findings)
         self._source = source
         self._options = options
-        self._commands = CommandReader(source, partition, self.findings)
-        self._judge = Judge(self.findings, self.stock, self.tally)
-        self._replay = Replay(partition, self.findings) if options.replay else None
-        self._anchor = options.anchors.get(partition)
+        self._commands = CommandReader(source, subject.commands, partition, subject.batches, findings)
+        self._anchor = options.anchors.get(partition) if subject.ledger is Stream.LEDGER else None
 
     def run(self) -> None:
         """Read everything. SourceError if the source fails; what is wrong with the log goes to `findings`."""
         read = 0
-        for entry in self._source.read(Stream.LEDGER, self.partition):
+        for entry in self._source.read(self.subject.ledger, self.partition):
             step = self.chain.step(entry)
             if step.fate is Fate.GENESIS and self.chain.genesis is not None:
                 self._begin(self.chain.genesis)
@@ -79,17 +97,17 @@ class PartitionAudit:
         if record is None or decided is None:
             return
         try:
-            details = decode_details(decided.details)
+            details = self.subject.details(decided)
         except UndecodableError as error:
             self.findings.add(Kind.UNDECODABLE, f"details: {error}")
             self.chain.reject()
             return
-        if not self.stock.lawful(details.totals):
+        if not self.subject.lawful(details):
             self.chain.reject()
             return
         self._accepted(entry, record, decided, details)
 
-    def _accepted(self, entry: Entry, record: LedgerRecord, decided: Decided, details: StockDetails) -> None:
+    def _accepted(self, entry: Entry, record: LedgerRecord, decided: Decided, details: Any) -> None:
         clk_before, chain = self.chain.clk, self.chain
         command = self._commands.at(decided.src)
         if command is None:
@@ -97,13 +115,11 @@ class PartitionAudit:
         else:
             self._against(command, decided, clk_before)
         if record.kind == RULING:
-            self._judge.ruling(decided, details, command)
+            self.subject.ruling(decided, details, command)
         else:
             seat = Seat(chain.epoch, chain.claim.worker if chain.claim else "")
-            self._judge.decision(decided, details, command, seat)
+            self.subject.decision(decided, details, command, seat)
         self.findings.index = -1
-        if self._replay is not None:
-            self._replay.decision(record.kind, decided, command)
         chain.accept(record, decided)
         self.tally.decided(decided.src, entry.timestamp_ms, command.entry.timestamp_ms if command else -1)
 
@@ -136,7 +152,7 @@ class PartitionAudit:
             offset=chain.offset,
             src=chain.src,
             epoch=chain.epoch,
-            ledger_end=self._source.end(Stream.LEDGER, self.partition),
+            ledger_end=self._source.end(self.subject.ledger, self.partition),
             commands_start=self._commands.start,
             commands_end=self._commands.end,
             undecided=max(0, self._commands.end - 1 - max(chain.src, 0)),
@@ -151,19 +167,3 @@ class PartitionAudit:
             stall_ms=tally.stall_ms,
             stall_src=tally.stall_src,
         )
-
-    def pools(self) -> list[PoolFigures]:
-        """Of each SKU, by own count."""
-        return [
-            PoolFigures(
-                sku,
-                self.partition,
-                pool.received,
-                pool.available,
-                pool.held,
-                pool.sold,
-                pool.written_off,
-                pool.granted,
-            )
-            for sku, pool in sorted(self.stock.pools.items())
-        ]

@@ -11,7 +11,8 @@ from domain.outcomes import Outcome
 from ops.audit.partition import Options, PartitionAudit
 from ops.audit.report import Report
 from ops.audit.source import Source
-from ops.audit.violations import Kind
+from ops.audit.stock_subject import StockSubject
+from ops.audit.violations import Findings, Kind
 
 
 def audit(source: Source, partitions: Iterable[int] | None = None, options: Options = Options()) -> Report:  # noqa: B008 - immutable
@@ -21,7 +22,9 @@ def audit(source: Source, partitions: Iterable[int] | None = None, options: Opti
     report = Report("", [], [], [], counts, outcomes, 0, {}, {})
     log_ids = set()
     for partition in range(source.partitions) if partitions is None else partitions:
-        one = PartitionAudit(source, partition, options)
+        findings = Findings(partition)
+        stock = StockSubject(partition, findings, keep=options.keep, replay=options.replay)
+        one = PartitionAudit(source, partition, stock, findings, options)
         one.run()
         if one.chain.genesis is not None:
             log_ids.add(one.chain.genesis.log_id.hex())
@@ -29,7 +32,7 @@ def audit(source: Source, partitions: Iterable[int] | None = None, options: Opti
                 one.findings.at(0)
                 one.findings.add(Kind.GENESIS, "the partitions are of several logs")
         report.partitions.append(one.figures())
-        report.pools.extend(one.pools())
+        report.pools.extend(stock.pools())
         report.violations.extend(one.findings.kept)
         counts.update(one.findings.counts)
         outcomes.update({Outcome(code): count for code, count in one.tally.outcomes.items() if code in set(Outcome)})
