@@ -1,26 +1,48 @@
-"""`python -m agents ROLE`: the composition root of the roles."""
+"""`python -m agents ROLE`: the composition root of the roles. A role's module is imported when that role is started."""
 
 import argparse
+import importlib
 import sys
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from agents import exits, inventory
-from settings import WorkerSettings
-from tables.stock import StockFold
+from agents import exits
+from settings import AgentSettings, WorkerSettings
+
+
+class Role(NamedTuple):
+    """A row of ROLES: `module` has `run(settings) -> int`, which returns an exit code (agents/exits.py)."""
+
+    module: str
+    settings: type[AgentSettings]
+    help: str
+
+
+ROLES = {
+    "inventory": Role("agents.inventory", WorkerSettings, "decides who gets what"),
+    "order": Role("agents.order", WorkerSettings, "decides what becomes of orders"),
+}
 
 
 def main() -> int:
     """Run a role until it is asked to stop."""
     parser = argparse.ArgumentParser(prog="python -m agents", description="Run one role of turnstile.")
-    parser.add_argument("role", choices=["inventory"], help="inventory: decides who gets what")
-    parser.parse_args()
+    lines = "; ".join(f"{name}: {role.help}" for name, role in ROLES.items())
+    parser.add_argument("role", choices=ROLES, metavar="ROLE", help=lines)
+    role = ROLES[parser.parse_args().role]
     try:
-        settings = WorkerSettings()
+        settings = role.settings()
     except ValidationError as error:
         sys.stderr.write(f"{error}\n")
         return exits.CONFIGURATION
-    return inventory.run(settings, StockFold())
+    code: int = load(role).run(settings)
+    return code
+
+
+def load(role: Role) -> Any:
+    """The module of a role: no other role's, which this process would carry for nothing."""
+    return importlib.import_module(role.module)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from agents.lookup import Lookup
 from agents.outlet import CommandOutlet
 from agents.readers import HotReader, TailReader
 from streams import kafka
-from streams.topics import Topics
+from streams.topics import LedgerTopics
 
 STOP_S = 5.0
 """A producer's `stop` waits for its last acks. Whoever stops has handed over before, so nothing is lost by leaving."""
@@ -45,9 +45,9 @@ class Clients(NamedTuple):
                 await asyncio.gather(*closing, return_exceptions=True)
 
 
-async def make_clients(servers: str, topics: Topics, partitions: int, incarnation: str) -> Clients:
+async def make_clients(servers: str, topics: LedgerTopics, partitions: int, incarnation: str) -> Clients:
     """Not started, of the running loop. `incarnation` names this process in the broker's logs and quotas."""
-    ledger, commands = topics.stock_ledger.name, topics.stock_commands.name
+    ledger, commands = topics.ledger.name, topics.commands.name
     return Clients(
         ledger=kafka.producer(servers, f"{incarnation}-ledger"),
         facts=kafka.producer(servers, f"{incarnation}-facts"),

@@ -14,6 +14,7 @@ from mode import Service
 
 from agents import collector, exits
 from agents.clients import Clients
+from agents.facts import MakeFacts
 from agents.gauges import Gauges
 from agents.partition import Partition, Wires
 from agents.rebuild import Rebuilder
@@ -27,7 +28,7 @@ from streams.logs import Log
 from streams.machine import Member, PartitionMachine
 from streams.metrics import WorkerMetrics
 from streams.plan import Members, Plan, ask_members
-from streams.topics import Topics
+from streams.topics import LedgerTopics
 from streams.vigil import CLOCK_LATE_MS, CLOCK_MS
 
 UNFOLLOWED_S = 60.0
@@ -43,10 +44,12 @@ FAREWELL_S = 6.0
 
 
 class Charge(NamedTuple):
-    """What a hub is made for. `group`: the consumer group whose plan it follows."""
+    """What a hub is made for. `program` owns the ledger of `topics`; `group`: the group whose plan it follows."""
 
+    program: str
     fold: Fold[Any]
-    topics: Topics
+    facts: MakeFacts
+    topics: LedgerTopics
     partitions: int
     log_id: bytes
     me: Member
@@ -77,14 +80,16 @@ class Hub(Service):
         self._guard = LoopGuard(self.end_hung)
         self._loops: list[asyncio.Task[None]] = []
         self._wires = Wires(
+            program=charge.program,
             topics=charge.topics,
             ledger=clients.ledger,
             facts=clients.facts,
+            make_facts=charge.facts,
             commands=clients.commands,
             hot=clients.hot,
             tail=clients.tail,
             lookup=clients.lookup,
-            rebuilder=Rebuilder(clients.catch_up, charge.topics.stock_ledger.name, lambda: bool(self.owned)),
+            rebuilder=Rebuilder(clients.catch_up, charge.topics.ledger.name, lambda: bool(self.owned)),
             metrics=metrics,
             log=log,
             exit=self._exit,
@@ -253,8 +258,8 @@ class Hub(Service):
         positions: dict[str, Progress] = {}
         for number, partition in self._partitions.items():
             machine = partition.machine
-            ledger_end = self._ends.get(TopicPartition(topics.stock_ledger.name, number))
-            commands_end = self._ends.get(TopicPartition(topics.stock_commands.name, number))
+            ledger_end = self._ends.get(TopicPartition(topics.ledger.name, number))
+            commands_end = self._ends.get(TopicPartition(topics.commands.name, number))
             if ledger_end is not None and machine.role in {Role.WARM, Role.OWNER}:
                 positions[f"ledger {number}"] = Progress(machine.ledger_next, ledger_end)
             if commands_end is not None and machine.tenure and not machine.queued:
@@ -289,7 +294,7 @@ class Hub(Service):
 
     def end_failed(self, error: BaseException | None) -> NoReturn:
         """A bug: end the process; others take over what it owned."""
-        self._log(Action.FAILED, program="inventory", reason=repr(error), error=error)
+        self._log(Action.FAILED, program=self._charge.program, reason=repr(error), error=error)
         self._exit(exits.SOFTWARE, repr(error))
 
     def end_hung(self, reason: str) -> None:
@@ -299,5 +304,5 @@ class Hub(Service):
 
     def _exit(self, code: int, reason: str) -> NoReturn:
         """At once, without flushing anything to Kafka: what was written must not be written again by dying code."""
-        self._log(Action.FAILED, program="inventory", reason=f"exit {code}: {reason}")
+        self._log(Action.FAILED, program=self._charge.program, reason=f"exit {code}: {reason}")
         os._exit(code)

@@ -16,9 +16,9 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 from aiokafka.structs import RecordMetadata
 
 from agents import exits
+from agents.facts import MakeFacts
 from agents.lookup import Lookup
 from agents.outlet import CommandOutlet
-from agents.pools import PoolHints
 from agents.publisher import Publisher
 from agents.readers import HotReader, TailReader
 from agents.rebuild import Rebuilder
@@ -47,7 +47,7 @@ from streams.logs import Log
 from streams.machine import PartitionMachine
 from streams.metrics import WorkerMetrics
 from streams.tenure import QUEUE_FULL
-from streams.topics import Topics
+from streams.topics import LedgerTopics
 
 REBUILD_AGAIN_S = 1.0
 
@@ -56,9 +56,11 @@ REBUILD_AGAIN_S = 1.0
 class Wires:
     """What the partitions of a worker share. `exit` ends the process at once (W5)."""
 
-    topics: Topics
+    program: str
+    topics: LedgerTopics
     ledger: AIOKafkaProducer
     facts: AIOKafkaProducer
+    make_facts: MakeFacts
     commands: CommandOutlet
     hot: HotReader
     tail: TailReader
@@ -77,12 +79,12 @@ class Partition:
         self.number = machine.partition
         self._wires = wires
         self._log = wires.log.bind(partition=machine.partition)
-        self._pools = PoolHints(machine, wires.facts, wires.topics.stock_pools.name, self._failed)
+        self._facts = wires.make_facts(machine, wires.facts, self._failed)
         self._retiring = False
         self._held_back = False
         self._wake = asyncio.Event()
         self._publisher = Publisher(
-            machine, wires.facts, wires.topics, self._pools, wires.metrics, self._log, self._failed
+            machine, wires.facts, wires.topics, self._facts, wires.metrics, self._log, self._failed
         )
         self._tasks: set[asyncio.Task[Any]] = set()
         self._carry: dict[type, Callable[[Any], None]] = {
@@ -107,7 +109,7 @@ class Partition:
         """Begin to fold; the rest follows from the ledger."""
         self._errand(self._decide())
         self._errand(self._publisher.run())
-        self._errand(self._pools.run())
+        self._errand(self._facts.run())
         self.machine.start()
         self.flush()
 
@@ -199,7 +201,7 @@ class Partition:
         """The one decider: in order, one record after another, one await each."""
         machine = self.machine
         send = self._wires.ledger.send
-        topic = self._wires.topics.stock_ledger.name
+        topic = self._wires.topics.ledger.name
         slices = Slices()
         while True:
             append = machine.decide()
@@ -249,7 +251,7 @@ class Partition:
             self._errand(self._append_claim(effect))
 
     async def _append_claim(self, effect: AppendClaim) -> None:
-        topic = self._wires.topics.stock_ledger.name
+        topic = self._wires.topics.ledger.name
         future = await self._wires.ledger.send(topic, effect.value, partition=self.number)
         try:
             metadata: RecordMetadata = await future
@@ -317,7 +319,7 @@ class Partition:
         self._wires.tail.follow_commands(self.number, self.machine.next_command)
 
     def _begin_rebuild(self, _: Rebuild) -> None:
-        self._pools.on_dropped()
+        self._facts.on_dropped()
         self._wires.tail.pause_ledger(self.number)
         self._wires.tail.pause_commands(self.number)
         self._errand(self._rebuild())
@@ -349,7 +351,7 @@ class Partition:
             if reason.startswith("silence"):
                 self._wires.metrics.takeovers.inc()
             self._log(Action.CLAIMED, epoch=accepted.epoch, reason=reason, src=accepted.src)
-            self._pools.on_owning()
+            self._facts.on_owning()
         elif effect.role is Role.WARM:
             self._log(Action.WARM, offset=accepted.offset)
         elif effect.reason == "start":
@@ -370,5 +372,5 @@ class Partition:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             error = task.exception()
-            self._log(Action.FAILED, program="inventory", reason=repr(error), error=error)
+            self._log(Action.FAILED, program=self._wires.program, reason=repr(error), error=error)
             self._wires.exit(exits.SOFTWARE, f"partition {self.number}: {error!r}")

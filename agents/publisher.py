@@ -2,33 +2,33 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
 from functools import partial
-from typing import NoReturn
+from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.structs import RecordMetadata
 
-from agents.pools import PoolHints
+from agents.facts import Facts, Failed
 from streams.actions import Action
 from streams.effects import DeadLetter, Publish
 from streams.logs import Log
 from streams.machine import PartitionMachine
 from streams.metrics import WorkerMetrics
-from streams.topics import Topics
-
-Failed = Callable[[str, BaseException | None], NoReturn]
+from streams.topics import LedgerTopics
 
 
 class Publisher:
-    """`producer` is not the ledger's: aiokafka has one request in flight, and the ledger must not wait for facts."""
+    """`producer` is not the ledger's: aiokafka has one request in flight, and the ledger must not wait for facts.
+
+    `facts` knows as which records a fact is published.
+    """
 
     def __init__(
         self,
         machine: PartitionMachine,
         producer: AIOKafkaProducer,
-        topics: Topics,
-        pools: PoolHints,
+        topics: LedgerTopics,
+        facts: Facts,
         metrics: WorkerMetrics,
         log: Log,
         failed: Failed,
@@ -36,7 +36,7 @@ class Publisher:
         self._machine = machine
         self._producer = producer
         self._topics = topics
-        self._pools = pools
+        self._facts = facts
         self._metrics = metrics
         self._log = log
         self._failed = failed
@@ -59,22 +59,15 @@ class Publisher:
         while True:
             while self._outgoing:
                 effect = self._outgoing[0]
-                future = await (self._fact(effect) if isinstance(effect, Publish) else self._letter(effect))
+                future = await (self._facts.send(effect) if isinstance(effect, Publish) else self._letter(effect))
                 self._outgoing.popleft()
                 self._unacked += 1
                 future.add_done_callback(partial(self._acked, effect))
             self._wake.clear()
             await self._wake.wait()
 
-    async def _fact(self, fact: Publish) -> asyncio.Future[RecordMetadata]:
-        self._pools.on_fact(fact.value)
-        future: asyncio.Future[RecordMetadata] = await self._producer.send(
-            self._topics.stock_events.name, fact.value, partition=self._machine.partition
-        )
-        return future
-
     async def _letter(self, letter: DeadLetter) -> asyncio.Future[RecordMetadata]:
-        source = self._topics.stock_commands.name.encode()
+        source = self._topics.commands.name.encode()
         future: asyncio.Future[RecordMetadata] = await self._producer.send(
             self._topics.dead_letters.name,
             letter.value,
@@ -90,7 +83,7 @@ class Publisher:
         )
         return future
 
-    def _acked(self, effect: Publish | DeadLetter, future: asyncio.Future[RecordMetadata]) -> None:
+    def _acked(self, effect: Publish | DeadLetter, future: asyncio.Future[Any]) -> None:
         if future.cancelled():
             return
         if future.exception():
@@ -102,7 +95,7 @@ class Publisher:
             self._metrics.dead_letters.inc()
             self._log(
                 Action.DEAD_LETTER,
-                topic=self._topics.stock_commands.name,
+                topic=self._topics.commands.name,
                 partition=self._machine.partition,
                 offset=effect.offset,
                 reason=effect.reason,

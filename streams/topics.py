@@ -20,6 +20,16 @@ class Topic(NamedTuple):
     timestamp_type: str = "LogAppendTime"
 
 
+class LedgerTopics(NamedTuple):
+    """One ledger (`name`: stock or order): what its owners read and write. All else about it is its fold's."""
+
+    name: str
+    commands: Topic
+    ledger: Topic
+    events: Topic
+    dead_letters: Topic
+
+
 class Topics(NamedTuple):
     """The catalogue, its names in one namespace. Programs get theirs from `named(settings.namespace)`."""
 
@@ -32,6 +42,21 @@ class Topics(NamedTuple):
     order_events: Topic
     plan: Topic
     dead_letters: Topic
+
+    @property
+    def stock(self) -> LedgerTopics:
+        """The ledger of the inventory role."""
+        return LedgerTopics("stock", self.stock_commands, self.stock_ledger, self.stock_events, self.dead_letters)
+
+    @property
+    def order(self) -> LedgerTopics:
+        """The ledger of the order role."""
+        return LedgerTopics("order", self.order_commands, self.order_ledger, self.order_events, self.dead_letters)
+
+    @property
+    def ledgers(self) -> tuple[LedgerTopics, ...]:
+        """Every ledger of this log."""
+        return self.stock, self.order
 
 
 CATALOGUE = Topics(

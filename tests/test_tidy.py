@@ -26,6 +26,7 @@ BROAD_EXCEPTS = {
     "tables/stock.py:take": "W10: a bug in deciding one command gives it FAULT and stops nobody else",
 }
 LAZY_IMPORTS = {
+    "agents/__main__.py:load": "a process carries the modules of its own role only",
     "ops/cli/lazy.py:load": "the command line imports a command when it is called: --help under 0.3 s",
     "ops/cli/lazy.py:load_settings": "pydantic costs more than all of --help",
 }

@@ -1,20 +1,20 @@
-"""Writes stock.pools: for a starting view, what each touched pool looked like a moment ago. A hint, never a fact.
+"""Publishes the stock ledger's facts, each as one record; and hints for starting views, on stock.pools.
 
-The state that a hint is taken from may be some records ahead of what is accepted. Nothing false comes of it: these
-records' commands are in the log, and every command is decided, by whomever, with the same result.
+A hint says what a touched pool looked like a moment ago; it is never a fact. The state that it is taken from may be
+some records ahead of what is accepted. Nothing false comes of it: these records' commands are in the log, and every
+command is decided, by whomever, with the same result.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
 from functools import partial
-from typing import NoReturn
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.structs import RecordMetadata
 
+from agents.facts import Failed
 from agents.slices import Slices
-from streams.effects import Role
+from streams.effects import Publish, Role
 from streams.machine import PartitionMachine
 from streams.records import decode_decided, decode_fact
 from streams.stock_records import decode_totals, encode_hint
@@ -26,28 +26,29 @@ REWRITTEN_S = 60
 """A new owner writes again what was touched in this time: its predecessor may have died before it could."""
 
 
-class PoolHints:
-    """The hints of one partition."""
+class StockFacts:
+    """The facts and hints of one partition. `events` and `pools` are topics."""
 
     def __init__(
-        self,
-        machine: PartitionMachine,
-        producer: AIOKafkaProducer,
-        topic: str,
-        failed: Callable[[str, BaseException | None], NoReturn],
+        self, events: str, pools: str, machine: PartitionMachine, producer: AIOKafkaProducer, failed: Failed
     ) -> None:
         self._machine = machine
         self._producer = producer
-        self._topic = topic
+        self._events = events
+        self._pools = pools
         self._failed = failed
         self._touched: dict[str, None] = {}
         self._sources: deque[int] = deque(maxlen=int(REWRITTEN_S / EVERY_S))
         """Last accepted src, once a second."""
 
-    def on_fact(self, value: bytes) -> None:
-        """A fact that this owner publishes: its pools will be written."""
-        for totals in decode_totals(decode_decided(decode_fact(value).body).details):
+    async def send(self, fact: Publish) -> asyncio.Future[RecordMetadata]:
+        """As it is; its pools will be written."""
+        for totals in decode_totals(decode_decided(decode_fact(fact.value).body).details):
             self._touched[totals.sku] = None
+        future: asyncio.Future[RecordMetadata] = await self._producer.send(
+            self._events, fact.value, partition=self._machine.partition
+        )
+        return future
 
     def on_owning(self) -> None:
         """Write again what was touched lately, as far as this process has followed; else everything."""
@@ -61,7 +62,7 @@ class PoolHints:
         self._sources.clear()
 
     async def run(self) -> None:
-        """Write for ever, once a second."""
+        """Write hints for ever, once a second."""
         while True:
             await asyncio.sleep(EVERY_S)
             machine = self._machine
@@ -79,7 +80,7 @@ class PoolHints:
             if pool is None:
                 continue  # fenced meanwhile: the next owner writes it
             value = encode_hint(hint(pool, machine.accepted.offset, machine.state.clk))
-            future = await self._producer.send(self._topic, value, key=sku.encode(), partition=machine.partition)
+            future = await self._producer.send(self._pools, value, key=sku.encode(), partition=machine.partition)
             future.add_done_callback(partial(self._acked, sku))
             await slices.pause()
 
