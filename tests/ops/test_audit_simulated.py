@@ -16,11 +16,11 @@ OF_CLONES = {Kind.DUPLICATE, Kind.PUBLISHED, Kind.NONCE, Kind.DIVERGENT}
 
 def audited(world: World) -> Report:
     entries = {}
-    for stream, logs in ((Stream.LEDGER, world.ledgers), (Stream.COMMANDS, world.commands)):
-        for log in logs:
+    for part in world.stock:
+        for stream, log in ((Stream.LEDGER, part.ledger), (Stream.COMMANDS, part.commands)):
             records = [Entry(offset, *record) for offset, record in enumerate(log.records)]
             entries[stream, log.partition] = records[log.start :]
-    return audit(MemorySource(len(world.ledgers), entries), options=Options(replay=True))
+    return audit(MemorySource(len(world.stock), entries), options=Options(replay=True))
 
 
 def test_no_fault_of_the_simulator_is_a_violation_but_a_copied_process_is():

@@ -3,10 +3,12 @@
 from typing import TYPE_CHECKING, NamedTuple
 
 from domain.outcomes import Outcome
+from domain.roles import Role
 from domain.stock import Commit, Extend, Release, Reserve, Return
 from streams.records import digest
 from tests.simulation.gateway import Answer
 from tests.simulation.logs import START_MS
+from tests.simulation.part import Part
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -21,7 +23,7 @@ class Wish(NamedTuple):
 
     hold: bytes
     sku: str
-    partition: int
+    part: Part
     customer: bytes
     quantity: int
 
@@ -44,9 +46,9 @@ class Buyer:
         self._tries += 1
         gateway = rng.choice(world.gateways)
         if gateway.alive:
-            gateway.submit(self._wish.partition, self._question(), self)
+            gateway.submit(self._wish.part, self._question(), self)
             if rng.random() < 0.1:
-                gateway.submit(self._wish.partition, self._question(), self)
+                gateway.submit(self._wish.part, self._question(), self)
         world.at(world.now_ms + rng.randint(150, 1500), self.ask)
 
     def _question(self) -> Reserve:
@@ -57,7 +59,7 @@ class Buyer:
         if rng.random() < 0.03:
             quantity += 1
             self._world.count("keys reused")
-        not_after_ms = self._world.commands[wish.partition].skew_ms + START_MS + self._world.now_ms + patience_ms
+        not_after_ms = wish.part.commands.skew_ms + START_MS + self._world.now_ms + patience_ms
         return Reserve(
             wish.hold,
             wish.sku,
@@ -72,7 +74,7 @@ class Buyer:
         world = self._world
         if answer.outcome in NOT_AN_ANSWER:
             return
-        world.referees[self._wish.partition].told(self._wish.hold, answer)
+        self._wish.part.referee.told(self._wish.hold, answer)
         if self._answer is not None:
             if answer != self._answer:
                 world.violated("answers contradict", f"{self._wish} was told {self._answer}, then {answer}")
@@ -89,31 +91,32 @@ class Buyer:
         hold_ms = world.weather.hold_ms
         way = rng.random()
         if way < 0.4:
-            self._soon(rng.randint(0, hold_ms), Commit(wish.hold, wish.customer))
+            self._soon(rng.randint(0, hold_ms), Commit(wish.hold))
         elif way < 0.55:
-            self._soon(rng.randint(hold_ms, 2 * hold_ms + 200), Commit(wish.hold, wish.customer))
+            self._soon(rng.randint(hold_ms, 2 * hold_ms + 200), Commit(wish.hold))
         elif way < 0.75:
-            self._soon(rng.randint(0, hold_ms), Release(wish.hold, wish.customer))
+            self._soon(rng.randint(0, hold_ms), Release(wish.hold))
         elif way < 0.85:
-            self._soon(rng.randint(0, 300), Commit(wish.hold, wish.customer))
-            self._soon(rng.randint(0, 900), Release(wish.hold, wish.customer))
+            self._soon(rng.randint(0, 300), Commit(wish.hold))
+            self._soon(rng.randint(0, 900), Release(wish.hold))
         if rng.random() < 0.2:
             until_ms = START_MS + world.now_ms + hold_ms + rng.randint(-500, 1500)
-            world.operator.soon(rng.randint(0, hold_ms), wish.partition, Extend(wish.hold, until_ms))
+            world.operator.soon(rng.randint(0, hold_ms), wish.part, Extend(wish.hold, until_ms))
         if rng.random() < 0.2:
             back = Return(wish.hold, rng.randint(1, 2), 1, rng.random() < 0.5)
-            world.operator.soon(rng.randint(200, 3000), wish.partition, back)
+            world.operator.soon(rng.randint(200, 3000), wish.part, back)
 
     def _soon(self, delay_ms: int, command: Commit | Release) -> None:
         world = self._world
         for _ in range(world.rng.choice((1, 1, 2))):
             at_ms = world.now_ms + delay_ms + world.rng.randint(0, 400)
             if world.rng.random() < 0.5:
-                world.operator.soon(at_ms - world.now_ms, self._wish.partition, command)
+                world.operator.soon(at_ms - world.now_ms, self._wish.part, command)
             else:
-                world.at(at_ms, self._through_gateway, command)
+                world.at(at_ms, self._as_an_order, command)
 
-    def _through_gateway(self, command: Commit | Release) -> None:
-        gateway = self._world.rng.choice(self._world.gateways)
-        if gateway.alive:
-            gateway.submit(self._wish.partition, command, None)
+    def _as_an_order(self, command: Commit | Release) -> None:
+        """What a relay would send, from a process that may die on it."""
+        process = self._world.rng.choice(self._world.gateways)
+        if process.alive:
+            process.sender.send(self._wish.part, Role.ORDER, [command])

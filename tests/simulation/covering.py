@@ -9,6 +9,7 @@ from unittest.mock import patch
 import streams.machine
 from domain.stock import Reserve
 from streams.acceptance import Acceptance, Lawful, Verdict
+from streams.fold import Fold
 from streams.machine import Member, PartitionMachine
 from streams.records import DECIDED, Decided, LedgerRecord
 from tests.simulation.mutants import ClaimsWithoutFolding, Mutant, given
@@ -97,9 +98,11 @@ class Covering(Mutant):
     def acceptance(self) -> Acceptance:
         return self.rules()
 
-    def machine(self, partition: int, me: Member, rng: Random, takeover_ms: int, log_id: bytes) -> PartitionMachine:
-        fold = SkewedFold() if self.skewed and me.worker == "w0" else self.fold()
-        return PartitionMachine(fold, partition, me, rng, takeover_ms, log_id)
+    def machine(
+        self, fold: Fold[Any], partition: int, me: Member, rng: Random, takeover_ms: int, log_id: bytes
+    ) -> PartitionMachine:
+        decider = SkewedFold() if self.skewed and me.worker == "w0" else fold
+        return PartitionMachine(decider, partition, me, rng, takeover_ms, log_id)
 
     @contextmanager
     def patched(self) -> Iterator[None]:

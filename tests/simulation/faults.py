@@ -1,9 +1,11 @@
 """What goes wrong, and when: drawn from the run's own randomness until the faults stop."""
 
 import copy
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from streams.effects import Role
+from tests.simulation.part import Part
 from tests.simulation.worker import Seat
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ class Faults:
     def __init__(self, world: "World") -> None:
         self._world = world
         weather = world.weather
-        self._choices = [
+        self._choices: list[tuple[float, Callable[[], None]]] = [
             (weather.crash, self.crash),
             (weather.crash, self.hand_over),
             (weather.pause, self.pause),
@@ -54,7 +56,7 @@ class Faults:
     def crash(self) -> None:
         """Kill -9."""
         world = self._world
-        world.rng.choice([*world.workers, *world.workers, *world.gateways]).crash()
+        world.rng.choice([*world.workers, *world.workers, *world.gateways, *world.agents]).crash()
 
     def hand_over(self) -> None:
         """SIGTERM: yield everything, then stop."""
@@ -73,23 +75,23 @@ class Faults:
     def pause(self) -> None:
         """SIGSTOP, SIGCONT."""
         world = self._world
-        process = world.rng.choice([*world.workers, *world.workers, *world.gateways])
+        process = world.rng.choice([*world.workers, *world.workers, *world.gateways, *world.agents])
         process.pause(world.rng.choice((40, 200, 1000, 2500)) + world.rng.randint(0, 300))
 
     def cut(self) -> None:
         """No network for one process."""
         world = self._world
-        world.rng.choice([*world.workers, *world.gateways]).cut(world.rng.randint(100, 2500))
+        world.rng.choice([*world.workers, *world.gateways, *world.agents]).cut(world.rng.randint(100, 2500))
 
     def claim_early(self) -> None:
         """Warm workers claim though nothing asks for it, several at once."""
         world = self._world
-        partition = world.rng.randrange(world.weather.partitions)
+        part = world.rng.choice(world.parts)
         for worker in world.rng.sample(world.workers, world.rng.randint(1, 3)):
-            worker.later(world.rng.randint(0, 15), self._claim, worker, partition)
+            worker.later(world.rng.randint(0, 15), self._claim, worker, part)
 
-    def _claim(self, worker: "Worker", partition: int) -> None:
-        seat = worker.seats[partition]
+    def _claim(self, worker: "Worker", part: Part) -> None:
+        seat = worker.seats[part.place]
         if seat.machine.role is Role.WARM and not seat.machine.claiming:
             self._world.count("early claims")
             seat.machine.claim("early")
@@ -98,18 +100,18 @@ class Faults:
     def reassign(self) -> None:
         """The group plans otherwise."""
         world = self._world
-        partition = world.rng.randrange(world.weather.partitions)
-        world.group.reassign(partition, world.rng.choice(world.workers).name)
+        world.group.reassign(world.rng.choice(world.parts), world.rng.choice(world.workers).name)
 
     def move(self) -> None:
         """The operator moves a partition."""
         world = self._world
-        world.operator.move(world.rng.randrange(world.weather.partitions))
+        world.operator.move(world.rng.choice(world.parts))
 
     def skew_log(self) -> None:
         """The broker's clock jumps, for one topic's partition (leaders differ)."""
         world = self._world
-        log = world.rng.choice([*world.commands, *world.ledgers])
+        part = world.rng.choice(world.parts)
+        log = world.rng.choice((part.commands, part.ledger))
         log.skew_ms = world.rng.randint(-SKEW_MS, SKEW_MS)
         world.count("log clocks skewed")
 
@@ -135,20 +137,20 @@ class Faults:
     def clone(self) -> None:
         """Two processes with one nonce and one epoch, as if a virtual machine was copied: the worst zombie."""
         world = self._world
-        partition = world.rng.randrange(world.weather.partitions)
-        seats = [worker.seats[partition] for worker in world.workers if worker.alive]
+        part = world.rng.choice(world.parts)
+        seats = [worker.seats[part.place] for worker in world.workers if worker.alive]
         owners = [seat for seat in seats if seat.machine.tenure and not seat.machine.tenure.in_flight]
         others = [seat for seat in seats if seat.machine.role is Role.WARM]
         if not owners or not others:
             return
         world.count("clones")
         old = world.rng.choice(others)
-        world.note(f"{old.worker.name} becomes a clone of {owners[0].worker.name} in {partition}")
+        world.note(f"{old.worker.name} becomes a clone of {owners[0].worker.name} in {part.name}")
         machine = owners[0].machine
         shared = {id(machine.fold): machine.fold, id(machine.me): machine.me}
-        twin = Seat(old.worker, partition, copy.deepcopy(machine, shared))
+        twin = Seat(old.worker, part, copy.deepcopy(machine, shared))
         old.gone = True
-        old.worker.seats[partition] = twin
+        old.worker.seats[part.place] = twin
         owners[0].worker.copied = old.worker.copied = True
         twin.tail_at = twin.machine.ledger_next
         twin.commands_at = old.commands_at

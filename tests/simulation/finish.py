@@ -1,6 +1,6 @@
 """The end of a run: without faults everything comes to rest, and everybody agrees."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from streams.effects import Role
 
@@ -39,24 +39,24 @@ class Finish:
 
     def _no_storm(self) -> None:
         world = self._world
-        for referee in world.referees:
+        for referee in (part.referee for part in world.parts):
             recent = [at for at in referee.claims_ms if at > max(self._calm_ms, world.now_ms - CLAIMS_MS)]
             if len(recent) > CLAIMS_MAX * (2 if world.weather.poison else 1):
-                world.violated("claim storm", f"{len(recent)} claims of {referee.partition} in {CLAIMS_MS} ms")
+                world.violated("claim storm", f"{len(recent)} claims of {referee.part.name} in {CLAIMS_MS} ms")
 
     def _restless(self) -> str:
         """What is still going on; "" if nothing."""
         world = self._world
         if world.in_air:
             return f"{world.in_air} records on their way"
-        for process in (*world.workers, *world.gateways):
+        for process in (*world.workers, *world.gateways, *world.agents):
             if not process.alive:
                 return f"{process.name} is down"
-        for referee in world.referees:
-            why = self._restless_in(referee)
+        for part in world.parts:
+            why = self._restless_in(part.referee)
             if why:
-                return f"partition {referee.partition}: {why}"
-        return ""
+                return f"{part.name}: {why}"
+        return world.restless()
 
     def _restless_in(self, referee: "Referee") -> str:
         world = self._world
@@ -65,18 +65,19 @@ class Finish:
             return f"undecided from {accepted.src + 1} of {referee.commands.end}"
         if referee.unpublished:
             return f"facts of {next(iter(referee.unpublished))} are missing"
-        held = [hold.hex() for hold, row in referee.rows.rows.items() if row.state == "held"]
-        if held:
-            return f"{held[0]} is held"
-        seats = [worker.seats[referee.partition] for worker in world.workers]
+        why = referee.restless()
+        if why:
+            return why
+        place = referee.part.place
+        seats = [worker.seats[place] for worker in world.workers]
         if not any(self._owns(seat, referee) for seat in seats):
             return "nobody owns"
         if any(seat.machine.accepted.offset != accepted.offset for seat in seats):
             return "somebody has not folded to the end"
-        if accepted.published < referee.newest_fact:
+        if accepted.published < referee.newest_fact[0]:
             return f"the watermark {accepted.published} is behind {referee.newest_fact}"
-        end = world.events[referee.partition].end
-        if any(gateway.views[referee.partition].cursor != end for gateway in world.gateways):
+        end = referee.part.events.end
+        if any(gateway.views[place].cursor != end for gateway in world.gateways):
             return "a view is behind"
         return ""
 
@@ -87,28 +88,16 @@ class Finish:
     def _compare(self) -> None:
         """Everybody's state is the referee's, everybody's view is what the rows say."""
         world = self._world
-        for referee in world.referees:
-            expected = portrait(referee.state)
+        for part in world.parts:
+            referee = part.referee
+            expected = referee.portrait(referee.state)
             for worker in world.workers:
-                seat = worker.seats[referee.partition]
-                if seat.machine.role in {Role.OWNER, Role.WARM} and portrait(seat.machine.state) != expected:
-                    world.violated("states differ", f"{worker.name} in {referee.partition}")
-            stands = {hold: row.state.replace("returned", "sold") for hold, row in referee.rows.rows.items()}
+                machine = worker.seats[part.place].machine
+                if machine.role in {Role.OWNER, Role.WARM} and referee.portrait(machine.state) != expected:
+                    world.violated("states differ", f"{worker.name} in {part.name}")
+            stands = referee.stands()
             for gateway in world.gateways:
-                view = {hold: state for hold, (_, state) in gateway.views[referee.partition].holds.items()}
+                view = {key: state for key, (_, state) in gateway.views[part.place].stands.items()}
                 if view != stands:
-                    world.violated("a view is wrong at the end", f"{gateway.name} in {referee.partition}")
-
-
-def portrait(state: Any) -> tuple[Any, ...]:
-    """All that matters of a stock state, in a comparable form."""
-    return (
-        state.clk,
-        state.src,
-        sorted(state.rows),
-        sorted(state.counts),
-        sorted(state.refusals),
-        [(pool.totals(), pool.version, pool.phase, pool.adjustments) for pool in state.pools.values()],
-        state.tombstones,
-        state.returns,
-    )
+                    world.violated("a view is wrong at the end", f"{gateway.name} in {part.name}")
+        world.compare()

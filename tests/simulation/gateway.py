@@ -1,11 +1,11 @@
 """A gateway process: joins commands into batches, follows the facts, answers its callers, keeps a view of holds."""
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from domain.outcomes import REPEATED
 from domain.roles import Role
 from domain.stock import Expired, Granted, Released, Sold
-from streams.stock_records import StockCommand
+from tests.simulation.part import Part
 from tests.simulation.process import Process
 from tests.simulation.sender import Sender
 
@@ -35,34 +35,55 @@ class View:
 
     def __init__(self) -> None:
         self.cursor = 0
-        self.newest = -1
-        self.holds: dict[bytes, tuple[int, str]] = {}
+        self.newest = (-1, 0)
+        self.stands: dict[Any, tuple[tuple[int, int], str]] = {}
+        """By hold: where the fact stands that said so, and the state."""
 
     def copy(self) -> "View":
         """A checkpoint."""
         twin = type(self)()
         twin.cursor = self.cursor
         twin.newest = self.newest
-        twin.holds = dict(self.holds)
+        twin.stands = dict(self.stands)
         return twin
 
-    def is_news(self, ledger_offset: int) -> bool:
+    def is_news(self, place: tuple[int, int]) -> bool:
         """First occurrences ascend, so what is not above the newest was seen before."""
-        return ledger_offset > self.newest
+        return bool(place > self.newest)
 
-    def fold(self, world: "World", ledger_offset: int, changes: list[tuple[object, ...]]) -> None:
-        """The changes of one fact."""
-        self.newest = max(self.newest, ledger_offset)
-        for change in changes:
-            kind = type(change)
-            state = STANDS.get(kind)
-            if state is None:
-                continue
-            hold = change.hold  # type: ignore[attr-defined]
-            before = self.holds.get(hold)
-            if before and before[0] > ledger_offset:
-                world.violated("a view went back", f"{hold.hex()} was {before}, now {state} of {ledger_offset}")
-            self.holds[hold] = (ledger_offset, state)
+    def fold(self, world: "World", told: Any) -> None:
+        """One fact."""
+        self.newest = max(self.newest, told.place)
+        for change in told.changes:
+            state = STANDS.get(type(change))
+            if state is not None:
+                self.set(world, change.hold, told.place, state)
+
+    def set(self, world: "World", key: Any, place: tuple[int, int], state: str) -> None:
+        """It stands there now, as of a place that must be newer than what was shown."""
+        before = self.stands.get(key)
+        if before and before[0] > place:
+            world.violated("a view went back", f"{key!r} was {before}, now {state} of {place}")
+        self.stands[key] = (place, state)
+
+    def must_follow(self, world: "World", served: "View") -> None:
+        """After a restart nothing that was shown before is taken back."""
+        for key, (place, state) in served.stands.items():
+            mine = self.stands.get(key)
+            if mine is None or mine[0] < place:
+                world.violated("a view went back over a restart", f"{key!r} was {state} of {place}, now {mine}")
+
+    def answers(self, told: Any) -> tuple[str, int, list[tuple[int, tuple[int, int, int] | None]]]:
+        """Whose batch the fact decided, its number, and by index the code and the receipt."""
+        decided = told.decided
+        answers = []
+        for index, code in enumerate(decided.outcomes):
+            receipt = (told.partition, decided.src, index)
+            if code & REPEATED:
+                repeat = told.repeats.get(index)
+                receipt = (told.partition, repeat.offset, repeat.position) if repeat else receipt
+            answers.append((code & ~REPEATED, receipt))
+        return decided.sender, decided.number, answers
 
 
 class Gateway(Process):
@@ -71,10 +92,10 @@ class Gateway(Process):
     def __init__(self, world: "World", name: str) -> None:
         super().__init__(world, name)
         self.sender = Sender(self, f"{name}.0")
-        self.views = [world.mutation.view() for _ in range(world.weather.partitions)]
+        self.views: list[Any] = [world.new_view(part) for part in world.parts]
         self._checkpoint = [view.copy() for view in self.views]
-        self._served: list[View] = []
-        self._open: dict[int, list[tuple[StockCommand, Caller | None]]] = {}
+        self._served: list[Any] = []
+        self._open: dict[int, list[tuple[Any, Caller | None]]] = {}
         self._waiting: dict[int, tuple[Caller | None, ...]] = {}
         self._polling = False
 
@@ -90,16 +111,16 @@ class Gateway(Process):
         self.sender.die()
         self._served = self.views
 
-    def submit(self, partition: int, command: StockCommand, caller: Caller | None) -> None:
+    def submit(self, part: Part, command: Any, caller: Caller | None) -> None:
         """Into the open batch."""
-        batch = self._open.setdefault(partition, [])
+        batch = self._open.setdefault(part.place, [])
         batch.append((command, caller))
         if len(batch) == 1:
-            self.later(self.world.rng.randint(*PACE_MS), self._flush, partition, stream="flush")
+            self.later(self.world.rng.randint(*PACE_MS), self._flush, part, stream="flush")
 
-    def _flush(self, partition: int) -> None:
-        batch = self._open.pop(partition)
-        number = self.sender.send(partition, Role.GATEWAY, [command for command, _ in batch])
+    def _flush(self, part: Part) -> None:
+        batch = self._open.pop(part.place)
+        number = self.sender.send(part, Role.GATEWAY, [command for command, _ in batch])
         self._waiting[number] = tuple(caller for _, caller in batch)
 
     def wake(self) -> None:
@@ -113,39 +134,29 @@ class Gateway(Process):
         if self.cut_until > self.world.now_ms:
             self.wake()
             return
-        for partition, view in enumerate(self.views):
-            self._follow(partition, view)
+        for part, view in zip(self.world.parts, self.views, strict=True):
+            self._follow(part, view)
         for served, view in zip(self._served, self.views, strict=False):
-            for hold, (offset, state) in served.holds.items():
-                if view.holds.get(hold, (-1, ""))[0] < offset:
-                    self.world.violated("a view went back over a restart", f"{hold.hex()} was {state} of {offset}")
+            view.must_follow(self.world, served)
         self._served = []
         if self.world.rng.random() < 0.1:
             self._checkpoint = [view.copy() for view in self.views]
 
-    def _follow(self, partition: int, view: View) -> None:
-        records = self.world.events[partition].records
+    def _follow(self, part: Part, view: View) -> None:
+        records = part.events.records
         while view.cursor < len(records):
-            fact = self.world.fact(records[view.cursor][1])
+            told = self.world.facts[records[view.cursor][1]]
             view.cursor += 1
-            if not view.is_news(fact.ledger_offset):
+            if not view.is_news(told.place):
                 self.world.count("facts guarded against")
                 continue
-            view.fold(self.world, fact.ledger_offset, fact.changes)
-            if fact.decided.sender == self.sender.name:
-                self._answer(partition, fact)
+            view.fold(self.world, told)
+            sender, number, answers = view.answers(told)
+            if sender == self.sender.name:
+                self._answer(number, answers)
 
-    def _answer(self, partition: int, fact: "Told") -> None:
-        callers = self._waiting.pop(fact.decided.number, ())
-        for index, (caller, code) in enumerate(zip(callers, fact.decided.outcomes, strict=True) if callers else ()):
-            if caller is None:
-                continue
-            receipt = (partition, fact.decided.src, index)
-            if code & REPEATED:
-                repeat = fact.repeats[index]
-                receipt = (partition, repeat.offset, repeat.position)
-            caller.answered(Answer(code & ~REPEATED, receipt))
-
-
-if TYPE_CHECKING:
-    from tests.simulation.referee import Told
+    def _answer(self, number: int, answers: list[tuple[int, Any]]) -> None:
+        callers = self._waiting.pop(number, ())
+        for caller, (outcome, receipt) in zip(callers, answers, strict=True) if callers else ():
+            if caller is not None:
+                caller.answered(Answer(outcome, receipt))

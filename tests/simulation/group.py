@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from tests.simulation.part import Part
+
 if TYPE_CHECKING:
     from tests.simulation.worker import Worker
     from tests.simulation.world import World
@@ -10,7 +12,7 @@ HEARTBEAT_MS = 250
 
 
 class Group:
-    """Who is a member, which worker each partition is planned for."""
+    """Who is a member, which worker each part is planned for."""
 
     def __init__(self, world: "World") -> None:
         self._world = world
@@ -44,16 +46,16 @@ class Group:
     def _plan(self) -> None:
         """What has no living worker gets one."""
         names = sorted(set(self._members.values()))
-        for partition in range(self._world.weather.partitions):
-            if names and self.planned.get(partition) not in names:
-                self.reassign(partition, self._world.rng.choice(names))
+        for part in self._world.parts:
+            if names and self.planned.get(part.place) not in names:
+                self.reassign(part, self._world.rng.choice(names))
 
-    def reassign(self, partition: int, name: str) -> None:
+    def reassign(self, part: Part, name: str) -> None:
         """Plan it for this worker."""
-        if self.planned.get(partition) != name:
+        if self.planned.get(part.place) != name:
             self._world.count("reassignments")
-            self._world.note(f"partition {partition} is planned for {name}")
-            self.planned[partition] = name
+            self._world.note(f"{part.name} is planned for {name}")
+            self.planned[part.place] = name
 
     def _tell(self) -> None:
         world = self._world
@@ -68,4 +70,4 @@ class Group:
 
     def _deliver(self, worker: "Worker", planned: dict[int, str], members: frozenset[str] | None) -> None:
         for seat in worker.seats:
-            seat.machine.on_plan(planned.get(seat.partition) == worker.name, members)
+            seat.machine.on_plan(planned.get(seat.place) == worker.name, members)

@@ -59,12 +59,14 @@ class Mutation:
         return View()
 
     def fold(self) -> Fold[Any]:
-        """Everybody's."""
+        """Everybody's, of stock."""
         return PlantedFold()
 
-    def machine(self, partition: int, me: Member, rng: Random, takeover_ms: int, log_id: bytes) -> PartitionMachine:
+    def machine(
+        self, fold: Fold[Any], partition: int, me: Member, rng: Random, takeover_ms: int, log_id: bytes
+    ) -> PartitionMachine:
         """A worker's."""
-        return PartitionMachine(self.fold(), partition, me, rng, takeover_ms, log_id)
+        return PartitionMachine(fold, partition, me, rng, takeover_ms, log_id)
 
     @contextmanager
     def patched(self) -> Iterator[None]:

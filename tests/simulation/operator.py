@@ -1,12 +1,12 @@
 """The operator's side: opens the sale, restocks, changes policies, moves partitions, sends garbage."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from domain.roles import Role
 from domain.stock import Adjust, Close, Open, Reserve, SetPolicy
 from streams.protocol import Pin, Yield
-from streams.stock_records import StockCommand
 from tests.simulation.logs import START_MS
+from tests.simulation.part import Part
 from tests.simulation.process import Process
 from tests.simulation.sender import Sender
 
@@ -32,10 +32,10 @@ class Operator(Process):
         """Pools, first units, and the sale opens."""
         rng = self.world.rng
         weather = self.world.weather
-        for sku, partition in self.world.skus.items():
+        for sku, part in self.world.skus.items():
             policy = SetPolicy(sku, 0, PRICE, "EUR", weather.limit, weather.hold_ms, "key1")
-            self.sender.send(partition, Role.OPS, [policy, Adjust(sku, rng.randint(1, 6), "initial", "")])
-            self.sender.send(partition, Role.OPS, [Open(sku, 1)])
+            self.sender.send(part, Role.OPS, [policy, Adjust(sku, rng.randint(1, 6), "initial", "")])
+            self.sender.send(part, Role.OPS, [Open(sku, 1)])
 
     def plan(self) -> None:
         """What comes during the sale."""
@@ -52,9 +52,9 @@ class Operator(Process):
             if rng.random() < self.world.weather.poison:
                 self.later(rng.randint(300, load_ms), self.poison, sku)
 
-    def soon(self, delay_ms: int, partition: int, command: StockCommand) -> None:
+    def soon(self, delay_ms: int, part: Part, command: Any) -> None:
         """Send one command then."""
-        self.later(delay_ms, self.sender.send, partition, Role.OPS, [command])
+        self.later(delay_ms, self.sender.send, part, Role.OPS, [command])
 
     def restock(self, sku: str) -> None:
         """The same reference twice: counted once."""
@@ -66,41 +66,41 @@ class Operator(Process):
 
     def close_and_open(self, sku: str) -> None:
         """A short break."""
-        partition = self.world.skus[sku]
-        self.soon(0, partition, Close(sku, 2))
-        self.soon(self.world.rng.randint(50, 500), partition, Open(sku, 3))
+        part = self.world.skus[sku]
+        self.soon(0, part, Close(sku, 2))
+        self.soon(self.world.rng.randint(50, 500), part, Open(sku, 3))
 
     def oddity(self) -> None:
         """A record that a sound system answers, and forgets."""
         rng = self.world.rng
-        partition = rng.randrange(self.world.weather.partitions)
+        part = rng.choice(self.world.parts)
         kind = rng.random()
         if kind < 0.4:
             self.world.count("undecodable records")
-            self.sender.send_raw(partition, rng.randbytes(rng.randint(0, 40)))
+            self.sender.send_raw(part, rng.randbytes(rng.randint(0, 40)))
         elif kind < 0.7:
             self.world.count("forbidden commands")
-            self.sender.send(partition, Role.GATEWAY, [Adjust("A", 99, "forged", "")])
+            self.sender.send(part, Role.GATEWAY, [self.world.forged(part)])
         else:
-            self._reserve(partition, "NOWHERE")
+            self._reserve(rng.choice(self.world.stock), "NOWHERE")
 
     def poison(self, sku: str) -> None:
         """A command that meets a bug."""
-        self._reserve(self.world.rng.randrange(self.world.weather.partitions), sku)
+        self._reserve(self.world.rng.choice(self.world.stock), sku)
 
-    def _reserve(self, partition: int, sku: str) -> None:
+    def _reserve(self, part: Part, sku: str) -> None:
         rng = self.world.rng
         not_after_ms = START_MS + self.world.now_ms + 30_000
         reserve = Reserve(rng.randbytes(17), sku, rng.randbytes(8), 1, not_after_ms, rng.randbytes(8))
-        self.sender.send(partition, Role.GATEWAY, [reserve])
+        self.sender.send(part, Role.GATEWAY, [reserve])
 
-    def move(self, partition: int) -> None:
+    def move(self, part: Part) -> None:
         """`turnstile move`: a pin and a yield, with the epoch that the operator knows."""
         rng = self.world.rng
         to = rng.choice(["", *(worker.name for worker in self.world.workers)])
-        epoch = self.world.referees[partition].acceptance.epoch + rng.choice((0, 0, 0, 0, -1, 1))
+        epoch = part.referee.acceptance.epoch + rng.choice((0, 0, 0, 0, -1, 1))
         not_after_ms = START_MS + self.world.now_ms + rng.choice((5000, 5000, 5000, 100, -100))
-        commands: list[StockCommand] = [Yield(to, max(epoch, 0), not_after_ms)]
+        commands: list[Yield | Pin] = [Yield(to, max(epoch, 0), not_after_ms)]
         if rng.random() < 0.4:
             commands.insert(0, Pin(rng.choice((to, ""))))
-        self.sender.send(partition, Role.OPS, commands)
+        self.sender.send(part, Role.OPS, commands)

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from streams.effects import Append, Role
+from tests.simulation.part import Part
 
 if TYPE_CHECKING:
     from tests.simulation.worker import Seat
@@ -18,21 +19,21 @@ class Ruler:
         self._world = world
         self._condemned: set[tuple[int, int]] = set()
 
-    def call(self, partition: int, offset: int) -> None:
+    def call(self, part: Part, offset: int) -> None:
         """Somebody looks at this record in a while."""
         world = self._world
-        world.at(world.now_ms + world.rng.choice((500, 3000, 12_000)), self._look, partition, offset)
+        world.at(world.now_ms + world.rng.choice((500, 3000, 12_000)), self._look, part, offset)
 
-    def _look(self, partition: int, offset: int) -> None:
+    def _look(self, part: Part, offset: int) -> None:
         world = self._world
-        src = world.referees[partition].acceptance.src
+        src = part.referee.acceptance.src
         if src >= offset:
             return
-        world.at(world.now_ms + AGAIN_MS, self._look, partition, offset)
+        world.at(world.now_ms + AGAIN_MS, self._look, part, offset)
         if src + 1 < offset:
             return
-        self._condemned.add((partition, offset))
-        seats = [worker.seats[partition] for worker in world.workers if worker.alive]
+        self._condemned.add((part.place, offset))
+        seats = [worker.seats[part.place] for worker in world.workers if worker.alive]
         warm = [seat for seat in seats if seat.machine.role is Role.WARM and not seat.machine.claiming]
         if warm and not any(seat.machine.role is Role.OWNER for seat in seats):
             seat = world.rng.choice(warm)
@@ -44,6 +45,6 @@ class Ruler:
         world = self._world
         machine = seat.machine
         whim = world.faulty and world.rng.random() < world.weather.whim
-        if machine.queued and (whim or (seat.partition, machine.next_command) in self._condemned):
+        if machine.queued and (whim or (seat.place, machine.next_command) in self._condemned):
             return machine.rule("operator", "simulated")
         return None

@@ -1,9 +1,10 @@
 """Batches to the commands topics, sent again through another session when one fails (the same bytes: twice is safe)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from domain.roles import Role
-from streams.stock_records import BATCHES, StockCommand
+from tests.simulation.part import Part
 from tests.simulation.process import Process
 from tests.simulation.sessions import Session
 
@@ -15,29 +16,30 @@ class Sender:
         self._process = process
         self.name = name
         self._number = 0
-        self._unacked: dict[int, tuple[int, bytes]] = {}
+        self._unacked: dict[int, tuple[Part, bytes, Callable[[], None] | None]] = {}
         self._session = Session(process, "commands", self._failed)
 
-    def send(self, partition: int, role: Role, commands: Sequence[StockCommand]) -> int:
+    def send(self, part: Part, role: Role, commands: Sequence[Any], on_ack: Callable[[], None] | None = None) -> int:
         """The batch's number."""
         self._number += 1
         log_id = self._process.world.log_id
-        value = BATCHES.encode(log_id, role, self.name, self._number, list(commands))
-        self._unacked[self._number] = (partition, value)
+        value = part.fold.batches.encode(log_id, role, self.name, self._number, list(commands))
+        self._unacked[self._number] = (part, value, on_ack)
         self._append(self._number)
         return self._number
 
-    def send_raw(self, partition: int, value: bytes) -> None:
+    def send_raw(self, part: Part, value: bytes) -> None:
         """Any bytes."""
-        self._session.send(self._process.world.commands[partition], value)
+        self._session.send(part.commands, value)
 
     def _append(self, number: int) -> None:
-        partition, value = self._unacked[number]
-        log = self._process.world.commands[partition]
-        self._session.send(log, value, lambda _: self._acked(number))
+        part, value, _ = self._unacked[number]
+        self._session.send(part.commands, value, lambda _: self._acked(number))
 
     def _acked(self, number: int) -> None:
-        self._unacked.pop(number, None)
+        unacked = self._unacked.pop(number, None)
+        if unacked and unacked[2]:
+            unacked[2]()
 
     def _failed(self) -> None:
         self._process.world.count("batches sent again", len(self._unacked))

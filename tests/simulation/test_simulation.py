@@ -13,7 +13,7 @@ from tests.simulation.world import simulate
 SEEDS = 2_000
 HEADS = """
 from tests.simulation.world import simulate
-print(*(referee.acceptance.digest.hex() for seed in (3, 14, 15) for referee in simulate(seed).referees))
+print(*(part.referee.acceptance.digest.hex() for seed in (3, 14, 15) for part in simulate(seed).parts))
 """
 
 
@@ -52,5 +52,5 @@ def test_a_seed_is_one_run_whatever_the_hash_seed_of_the_process():
         ).stdout.split()
         for hash_seed in ("1", "2")
     ]
-    here = [referee.acceptance.digest.hex() for seed in (3, 14, 15) for referee in simulate(seed).referees]
+    here = [part.referee.acceptance.digest.hex() for seed in (3, 14, 15) for part in simulate(seed).parts]
     assert heads == [here, here]

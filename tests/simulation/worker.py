@@ -24,9 +24,9 @@ from streams.effects import (
 )
 from streams.machine import Member, PartitionMachine
 from streams.protocol import Tick
-from streams.stock_records import BATCHES
 from streams.vigil import CLOCK_MS
-from tests.simulation.logs import START_MS, Log
+from tests.simulation.logs import START_MS
+from tests.simulation.part import Part
 from tests.simulation.process import Process
 from tests.simulation.sessions import Session
 
@@ -41,14 +41,15 @@ CODE = "simulated"
 class Seat:
     """One partition at one worker: readers and a decider around the machine."""
 
-    def __init__(self, worker: "Worker", partition: int, machine: PartitionMachine) -> None:
+    def __init__(self, worker: "Worker", part: Part, machine: PartitionMachine) -> None:
         self.worker = worker
         self.world = worker.world
-        self.partition = partition
+        self.part = part
+        self.place = part.place
         self.machine = machine
-        self.ledger = self.world.ledgers[partition]
-        self.commands = self.world.commands[partition]
-        self.events = self.world.events[partition]
+        self.ledger = part.ledger
+        self.commands = part.commands
+        self.events = part.events
         self.tail_at = 0
         self.tail_busy = False
         self.commands_at = 0
@@ -56,7 +57,8 @@ class Seat:
         self.hot_busy = False
         self.deciding = False
         self.rebuilds = 0
-        self.unpublished: dict[int, bytes] = {}
+        self.unpublished: dict[int, list[bytes]] = {}
+        """Records still to be acked, by ledger offset."""
         self.publishing: set[int] = set()
         self.gone = False
 
@@ -67,7 +69,7 @@ class Seat:
         if not self.tail_busy:
             self.tail_busy = True
             lag_ms = self.world.rng.randint(1, self.world.weather.tail_ms)
-            self.worker.later(lag_ms + self.worker.trip_ms(), self._tail, stream=f"tail{self.partition}")
+            self.worker.later(lag_ms + self.worker.trip_ms(), self._tail, stream=f"tail{self.place}")
 
     def _tail(self) -> None:
         self.tail_busy = False
@@ -96,7 +98,7 @@ class Seat:
         """The quick reader of an owner's commands."""
         if self.hot_at is not None and not self.hot_busy:
             self.hot_busy = True
-            self.worker.later(self.worker.trip_ms(), self._hot, stream=f"hot{self.partition}")
+            self.worker.later(self.worker.trip_ms(), self._hot, stream=f"hot{self.place}")
 
     def _hot(self) -> None:
         self.hot_busy = False
@@ -158,7 +160,7 @@ class Seat:
         if machine.queued and not self.deciding:
             self.deciding = True
             pace_ms = self.world.rng.randint(0, 4) * self.worker.slowness
-            self.worker.later(pace_ms, self._decide, stream=f"decide{self.partition}")
+            self.worker.later(pace_ms, self._decide, stream=f"decide{self.place}")
 
     def _decide(self) -> None:
         self.deciding = False
@@ -198,34 +200,40 @@ class Seat:
                 self.settle()
 
         self.world.count("claims")
-        self.world.note(f"{self.worker.name} claims {self.partition}")
+        self.world.note(f"{self.worker.name} claims {self.part.name}")
         self.worker.ledger_session.send(self.ledger, effect.value, appended)
 
     def do_append_command(self, effect: AppendCommand) -> None:
         def appended(offset: int) -> None:
-            self.worker.pending_commands.pop((self.partition, effect.token), None)
+            self.worker.pending_commands.pop((self.place, effect.token), None)
             if not self.gone:
                 self.machine.on_command_appended(effect.token, offset)
 
-        if type(BATCHES.decode(effect.value).commands()[0]) is Tick:
+        if type(self.part.fold.batches.decode(effect.value).commands()[0]) is Tick:
             owner = self.machine.role is Role.OWNER
             self.world.count("ticks of owners" if owner else "ticks of standbys")
-        self.worker.pending_commands[(self.partition, effect.token)] = None
+        self.worker.pending_commands[(self.place, effect.token)] = None
         self.worker.command_session.send(self.commands, effect.value, appended)
 
     def do_publish(self, effect: Publish) -> None:
-        self.unpublished[effect.ledger_offset] = effect.value
+        self.unpublished[effect.ledger_offset] = self.part.records_of(effect.value)
         delay_ms = self.world.rng.randint(0, self.world.weather.publish_ms)
-        self.worker.later(delay_ms, self._publish, stream=f"publish{self.partition}")
+        self.worker.later(delay_ms, self._publish, stream=f"publish{self.place}")
 
     def _publish(self) -> None:
         """Facts leave in order, whenever one may."""
-        for offset, value in self.unpublished.items():
+        for offset, values in list(self.unpublished.items()):
             if offset not in self.publishing:
                 self.publishing.add(offset)
-                self.worker.fact_session.send(self.events, value, self._on_published(offset))
+                for value in values[:-1]:
+                    self.worker.fact_session.send(self.events, value)
+                if values:
+                    self.worker.fact_session.send(self.events, values[-1], self._on_published(offset))
+                else:
+                    self._published(offset)
 
     def _on_published(self, offset: int) -> Callable[[int], None]:
+        """A session's acks come in order, so the last one of a record's stands for all."""
         return lambda _: self._published(offset)
 
     def publish_again(self) -> None:
@@ -241,7 +249,7 @@ class Seat:
             self.settle()
 
     def do_dead_letter(self, effect: DeadLetter) -> None:
-        self.world.on_dead_letter(self.partition, effect)
+        self.world.on_dead_letter(self.part, effect)
 
     def do_look(self, effect: Look) -> None:
         rng = self.world.rng
@@ -262,7 +270,7 @@ class Seat:
             return commands.records[offset] if commands.start <= offset < commands.end else None
 
         seen = Seen(effect.token, self.ledger.end, commands.start, commands.end, kept(0), kept(effect.src))
-        self.worker.later(self.worker.trip_ms(), self._seen, seen, stream=f"look{self.partition}")
+        self.worker.later(self.worker.trip_ms(), self._seen, seen, stream=f"look{self.place}")
 
     def _seen(self, seen: Seen) -> None:
         if not self.gone:
@@ -271,7 +279,7 @@ class Seat:
 
     def do_read_ledger(self, effect: ReadLedger) -> None:
         self.world.count("holes read")
-        self.worker.later(self.worker.trip_ms(), self._read, *effect, stream=f"read{self.partition}")
+        self.worker.later(self.worker.trip_ms(), self._read, *effect, stream=f"read{self.place}")
 
     def do_seek_ledger(self, effect: SeekLedger) -> None:
         self.tail_at = effect.offset
@@ -289,7 +297,7 @@ class Seat:
         self.unpublished.clear()
         self.publishing.clear()
         delay_ms = self.worker.trip_ms()
-        self.worker.later(delay_ms, self._begin_rebuild, self.rebuilds, stream=f"rebuild{self.partition}")
+        self.worker.later(delay_ms, self._begin_rebuild, self.rebuilds, stream=f"rebuild{self.place}")
 
     def _begin_rebuild(self, number: int) -> None:
         if not self.gone:
@@ -326,7 +334,7 @@ DO = {
 
 
 class Worker(Process):
-    """All seats of one process, its three producers, its clock."""
+    """All seats of one process, whatever their ledger, its three producers, its clock."""
 
     def __init__(self, world: "World", name: str) -> None:
         super().__init__(world, name)
@@ -349,11 +357,9 @@ class Worker(Process):
         self.fact_session = Session(self, "facts", self._facts_failed)
         self.command_session = Session(self, "commands", self._commands_failed)
         self.seats = []
-        for partition in range(world.weather.partitions):
-            rng = Random(world.rng.getrandbits(64))
-            machine = world.new_machine(partition, self.me, rng)
-            seat = Seat(self, partition, machine)
-            self.seats.append(seat)
+        for part in world.parts:
+            machine = world.new_machine(part, self.me, Random(world.rng.getrandbits(64)))
+            self.seats.append(Seat(self, part, machine))
         for seat in self.seats:
             seat.machine.start()
             seat.settle()
@@ -398,8 +404,8 @@ class Worker(Process):
     def _commands_failed(self) -> None:
         self.world.count("command producers replaced")
         self.command_session = Session(self, "commands", self._commands_failed)
-        for partition, token in self.pending_commands:
-            seat = self.seats[partition]
+        for place, token in self.pending_commands:
+            seat = self.seats[place]
             seat.machine.on_command_appended(token, None)
             seat.settle()
         self.pending_commands = {}
@@ -408,17 +414,18 @@ class Worker(Process):
         """Seats whose machine believes to own."""
         return [seat for seat in self.seats if seat.machine.role is Role.OWNER]
 
-    def watch(self, ledger: Log, commands: Log, partition: int) -> None:
+    def watch(self, part: Part) -> None:
         """Wake the readers when records are appended."""
+        place = part.place
 
         def on_ledger(_: int) -> None:
             if self.alive:
-                self.seats[partition].wake_tail()
+                self.seats[place].wake_tail()
 
         def on_commands(_: int) -> None:
             if self.alive:
-                self.seats[partition].wake_hot()
-                self.seats[partition].wake_tail()
+                self.seats[place].wake_hot()
+                self.seats[place].wake_tail()
 
-        ledger.watchers.append(on_ledger)
-        commands.watchers.append(on_commands)
+        part.ledger.watchers.append(on_ledger)
+        part.commands.watchers.append(on_commands)

@@ -6,19 +6,10 @@ from random import Random
 from typing import Any
 
 from domain.ids import hold_id, order_id
+from domain.stock import Adjust
 from streams.effects import Alarm, Append, DeadLetter, Role, RoleChanged
+from streams.fold import Fold
 from streams.machine import Member, PartitionMachine
-from streams.records import (
-    GENESIS,
-    NONCE_BYTES,
-    Genesis,
-    LedgerRecord,
-    command_digest,
-    digest,
-    encode_body,
-    encode_genesis,
-    encode_ledger,
-)
 from streams.tenure import WINDOW
 from tests.simulation.buyer import Buyer, Wish
 from tests.simulation.faults import Faults
@@ -28,14 +19,18 @@ from tests.simulation.group import Group
 from tests.simulation.logs import Log
 from tests.simulation.mutation import Mutation
 from tests.simulation.operator import Operator
-from tests.simulation.referee import Referee, Told
+from tests.simulation.part import Part
+from tests.simulation.process import Process
+from tests.simulation.referee import Referee
 from tests.simulation.ruler import Ruler
 from tests.simulation.scheduler import Scheduler
+from tests.simulation.stock_referee import StockReferee
 from tests.simulation.weather import draw
 from tests.simulation.worker import Seat, Worker
 
 SKUS = ("A", "B", "C")
 CUSTOMERS = 6
+KEY = bytes(32)
 
 
 class ViolationError(Exception):
@@ -58,48 +53,41 @@ class World:
         self.trace: list[str] | None = [] if traced else None
         self.faulty = True
         self.in_air = 0
-        self.facts: dict[bytes, Told] = {}
+        self.facts: dict[bytes, Any] = {}
+        """What each record of an events log tells: the referees have seen to it that there are no others."""
         self._scheduler = Scheduler()
         self.at: Callable[..., None] = self._scheduler.at
         self.log_id = self.rng.randbytes(16)
-        self.fold = mutation.fold()
-        partitions = range(self.weather.partitions)
-        self.commands = [Log(self._scheduler, f"commands{p}", p) for p in partitions]
-        self.ledgers = [Log(self._scheduler, f"ledger{p}", p) for p in partitions]
-        self.events = [Log(self._scheduler, f"events{p}", p) for p in partitions]
-        self.logs = {log.name: log for log in (*self.commands, *self.ledgers, *self.events)}
-        for partition in partitions:
-            self._begin(partition)
-        self.skus = {sku: self.rng.choice(partitions) for sku in SKUS}
+        self.logs: dict[str, Log] = {}
+        self.parts: list[Part] = []
+        self.stock = [self.add_part(mutation.fold(), p, StockReferee) for p in range(self.weather.partitions)]
+        self.add_parts()
+        self.skus = {sku: self.rng.choice(self.stock) for sku in SKUS}
         self.group = Group(self)
         self.workers = [Worker(self, f"w{n}") for n in range(3)]
         self.gateways = [Gateway(self, f"g{n}") for n in range(2)]
+        self.agents: list[Process] = []
+        """Stateless agents: relays, payment, compensation, confirmation."""
         self.operator = Operator(self)
         self.ruler = Ruler(self)
-        for partition in partitions:
+        for part in self.parts:
             for worker in self.workers:
-                worker.watch(self.ledgers[partition], self.commands[partition], partition)
+                worker.watch(part)
             for gateway in self.gateways:
-                self.events[partition].watchers.append(lambda _, gateway=gateway: gateway.wake())
-        self.buyers: list[Buyer] = []
+                part.events.watchers.append(lambda _, gateway=gateway: gateway.wake())
 
-    def _begin(self, partition: int) -> None:
-        """What `turnstile topics apply` does."""
-        genesis = Genesis(self.log_id, self.weather.partitions, partition)
-        self.commands[partition].append(encode_genesis(genesis))
-        bound = command_digest(*self.commands[partition].records[0])
-        body = encode_body(genesis._replace(cmd_digest=bound))
-        value = encode_ledger(LedgerRecord(GENESIS, 0, bytes(NONCE_BYTES), 0, digest(body), body))
-        self.ledgers[partition].append(value)
-        self._referee(partition)
+    def add_part(self, fold: Fold[Any], partition: int, referee: type[Referee]) -> Part:
+        """A partition of a ledger, from its genesis on."""
+        part = Part(self._scheduler, fold, len(self.parts), partition)
+        self.parts.append(part)
+        for log in (part.commands, part.ledger, part.events):
+            self.logs[log.name] = log
+        part.begin(self.log_id, self.weather.partitions)
+        part.referee = referee(self, part)
+        return part
 
-    def _referee(self, partition: int) -> None:
-        if partition == 0:
-            self.referees: list[Referee] = []
-        referee = Referee(self, partition)
-        self.referees.append(referee)
-        referee.on_command(0)
-        referee.on_ledger(0)
+    def add_parts(self) -> None:
+        """Of other ledgers than stock."""
 
     # --- what the parts ask of the world ----------------------------------------------------------------------------
 
@@ -137,13 +125,17 @@ class World:
             return
         raise ViolationError(kind, detail, self.now_ms)
 
-    def fact(self, value: bytes) -> Told:
-        """A fact, decoded: the referee has seen to it that there are no others."""
-        return self.facts[value]
-
-    def new_machine(self, partition: int, me: Member, rng: Random) -> PartitionMachine:
+    def new_machine(self, part: Part, me: Member, rng: Random) -> PartitionMachine:
         """The product's machine, or a mutant's."""
-        return self.mutation.machine(partition, me, rng, self.weather.takeover_ms, self.log_id)
+        return self.mutation.machine(part.fold, part.partition, me, rng, self.weather.takeover_ms, self.log_id)
+
+    def new_view(self, part: Part) -> Any:
+        """A gateway's view of a part."""
+        return self.mutation.view()
+
+    def forged(self, part: Part) -> Any:
+        """A command that a gateway may not send."""
+        return Adjust("A", 99, "forged", "")
 
     def on_worker_started(self, worker: Worker) -> None:
         """It joins the group."""
@@ -165,28 +157,35 @@ class World:
         if tenure is None or len(tenure.in_flight) > WINDOW:
             self.violated("sent beyond the window", f"{seat.worker.name} sent {append.token}")
 
-    def on_dead_letter(self, partition: int, letter: DeadLetter) -> None:
+    def on_dead_letter(self, part: Part, letter: DeadLetter) -> None:
         """Counted, and true."""
         self.count("dead letters")
-        if self.commands[partition].records[letter.offset] != (letter.timestamp_ms, letter.value):
+        if part.commands.records[letter.offset] != (letter.timestamp_ms, letter.value):
             self.violated("a false dead letter", repr(letter))
 
     def on_role(self, seat: Seat, change: RoleChanged) -> None:
         """Nothing here gives a partition reason to stop."""
-        self.note(f"{seat.worker.name} is {change.role.value} in {seat.partition}: {change.reason}")
+        self.note(f"{seat.worker.name} is {change.role.value} in {seat.part.name}: {change.reason}")
         self.count(f"role: {change.reason.split(' ')[0]}")
         if change.role is Role.STOPPED:
-            self.violated("a partition stopped", f"{seat.worker.name}, {seat.partition}: {change.reason}")
+            self.violated("a partition stopped", f"{seat.worker.name}, {seat.part.name}: {change.reason}")
 
     def on_alarm(self, seat: Seat, alarm: Alarm) -> None:
         """Alarms are counted; some call the operator."""
-        self.note(f"{seat.worker.name} alarms in {seat.partition}: {alarm.action} {alarm.message}")
+        self.note(f"{seat.worker.name} alarms in {seat.part.name}: {alarm.action} {alarm.message}")
         self.count(f"alarm: {alarm.action}")
 
-    def on_poisoned(self, partition: int, offset: int) -> None:
+    def on_poisoned(self, part: Part, offset: int) -> None:
         """A record that no owner can decide stands in the log."""
         self.count("breaking records")
-        self.ruler.call(partition, offset)
+        self.ruler.call(part, offset)
+
+    def restless(self) -> str:
+        """What is still going on beside the parts; "" if nothing."""
+        return ""
+
+    def compare(self) -> None:
+        """What must hold at the end beside each part."""
 
     # --- the run --------------------------------------------------------------------------------------------------
 
@@ -207,24 +206,25 @@ class World:
         self._scheduler.run_until(time_ms)
 
     def _start(self) -> None:
-        rng = self.rng
         self.operator.start()
-        for process in (*self.workers, *self.gateways):
+        for process in (*self.workers, *self.gateways, *self.agents):
             process.start()
         self.group.start()
         self.operator.open_sale()
         self.operator.plan()
-        key = bytes(32)
+        self.open_doors()
+        Faults(self).start()
+
+    def open_doors(self) -> None:
+        """Buyers come."""
+        rng = self.rng
         for number in range(self.weather.buyers):
             sku = rng.choice(SKUS)
-            partition = self.skus[sku]
+            part = self.skus[sku]
             customer = rng.randrange(CUSTOMERS)
-            hold = hold_id(order_id(key, f"c{customer}", f"k{number}", partition))
-            wish = Wish(hold, sku, partition, customer.to_bytes(8, "big"), rng.choice((1, 1, 1, 2)))
-            buyer = Buyer(self, wish)
-            self.buyers.append(buyer)
-            self.at(rng.randint(50, self.weather.load_ms), buyer.ask)
-        Faults(self).start()
+            hold = hold_id(order_id(KEY, f"c{customer}", f"k{number}", part.partition))
+            wish = Wish(hold, sku, part, customer.to_bytes(8, "big"), rng.choice((1, 1, 1, 2)))
+            self.at(rng.randint(50, self.weather.load_ms), Buyer(self, wish).ask)
 
     def _calm(self) -> None:
         """The faults stop: what is paused goes on, what is cut off is back, clocks are right, copies are gone."""
@@ -232,7 +232,7 @@ class World:
         self.faulty = False
         for log in self.logs.values():
             log.skew_ms = 0
-        for process in (*self.workers, *self.gateways, self.operator):
+        for process in (*self.workers, *self.gateways, *self.agents, self.operator):
             process.slowness = 1
             process.cut_until = self.now_ms
             process.wake_up()

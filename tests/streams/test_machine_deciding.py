@@ -11,9 +11,9 @@ from streams.outbox import Outbox
 from streams.records import DECIDED, RULING, digest
 from streams.takeover import TakeoverClock
 from streams.tenure import UNPUBLISHED_MAX, WINDOW, Tenure
-from tests.simulation.finish import portrait
 from tests.simulation.mutation import PlantedFold
 from tests.simulation.operator import BREAKS, FAULTS
+from tests.simulation.stock_referee import portrait
 from tests.streams.hand import Hand, Logs
 
 

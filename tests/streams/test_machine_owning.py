@@ -21,7 +21,7 @@ from streams.effects import (
 )
 from streams.machine import PartitionMachine
 from streams.records import decode_ledger, digest, encode_ledger
-from tests.simulation.finish import portrait
+from tests.simulation.stock_referee import portrait
 from tests.streams.hand import START_MS, Hand, Logs
 
 

@@ -1,0 +1,48 @@
+"""One partition of one ledger in the simulation: its logs, its fold, and what its facts are."""
+
+from typing import TYPE_CHECKING, Any
+
+from streams.fold import Fold
+from streams.records import (
+    GENESIS,
+    NONCE_BYTES,
+    Genesis,
+    LedgerRecord,
+    command_digest,
+    digest,
+    encode_body,
+    encode_genesis,
+    encode_ledger,
+)
+from tests.simulation.logs import Log
+
+if TYPE_CHECKING:
+    from tests.simulation.referee import Referee
+    from tests.simulation.scheduler import Scheduler
+
+
+class Part:
+    """`place`: its number among all parts of the world, of whatever ledger."""
+
+    referee: "Referee"
+
+    def __init__(self, scheduler: "Scheduler", fold: Fold[Any], place: int, partition: int) -> None:
+        self.fold = fold
+        self.place = place
+        self.partition = partition
+        self.name = f"{fold.name}{partition}"
+        self.commands = Log(scheduler, f"{fold.name}.commands{partition}", partition)
+        self.ledger = Log(scheduler, f"{fold.name}.ledger{partition}", partition)
+        self.events = Log(scheduler, f"{fold.name}.events{partition}", partition)
+
+    def begin(self, log_id: bytes, partitions: int) -> None:
+        """What `turnstile topics apply` does."""
+        genesis = Genesis(log_id, partitions, self.partition)
+        self.commands.append(encode_genesis(genesis))
+        bound = command_digest(*self.commands.records[0])
+        body = encode_body(genesis._replace(cmd_digest=bound))
+        self.ledger.append(encode_ledger(LedgerRecord(GENESIS, 0, bytes(NONCE_BYTES), 0, digest(body), body)))
+
+    def records_of(self, fact: bytes) -> list[bytes]:
+        """What an owner's publisher appends to the events log for an accepted record's fact."""
+        return [fact]
