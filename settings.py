@@ -39,6 +39,16 @@ class Shared(BaseSettings):
     )
     log_level: str = Field("info", description="debug, info, warning or error")
     log_format: str = Field("auto", description="json, console, or auto: console on a terminal")
+    sql: str = Field(
+        "",
+        description="Database of the system of record: sqlite:///FILE or postgresql://...; "
+        "default: turnstile.db in the data folder",
+    )
+
+    @property
+    def sql_url(self) -> str:
+        """Where the system of record is."""
+        return self.sql or f"sqlite:///{self.data_dir.absolute() / 'turnstile.db'}"
 
 
 class AgentSettings(Shared):
