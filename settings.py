@@ -41,8 +41,7 @@ class Shared(BaseSettings):
     log_format: str = Field("auto", description="json, console, or auto: console on a terminal")
     sql: str = Field(
         "",
-        description="Database of the system of record: sqlite:///FILE or postgresql://...; "
-        "default: turnstile.db in the data folder",
+        description="System of record: sqlite:///FILE or postgresql://...; default: turnstile.db in the data folder",
     )
 
     @property
@@ -74,15 +73,7 @@ class PaymentSettings(AgentSettings):
     stripe_key: SecretStr = Field(SecretStr(""), description="Secret key at Stripe, for stripe://")
 
 
-class SqlSettings(Shared):
-    """Who writes or reads the system of record."""
-
-    sql: str = Field(
-        "", description="SQLAlchemy URL of the system of record; default: an SQLite file in the data folder"
-    )
-
-
-class ConfirmationSettings(AgentSettings, SqlSettings):
+class ConfirmationSettings(AgentSettings):
     """`python -m agents confirmation`."""
 
     mail: str = Field("", description="smtp://host:port, or a folder of .eml files; default: one in the data folder")
@@ -96,7 +87,7 @@ class StandInSettings(Shared):
     stand_in_webhook_secret: SecretStr = Field(SecretStr(""), description="What its webhooks are signed with")
 
 
-class GatewaySettings(SqlSettings):
+class GatewaySettings(Shared):
     """`python -m gateway`."""
 
     webhook_secrets: SecretStr = Field(
