@@ -17,7 +17,6 @@ from settings import (
     PaymentSettings,
     RelaySettings,
     Shared,
-    SqlSettings,
     StandInSettings,
     WorkerSettings,
 )
@@ -34,7 +33,6 @@ PROGRAMS: dict[str, type[Shared]] = {
     "Owners (`python -m agents inventory`, `python -m agents order`)": WorkerSettings,
     "Relay (`python -m agents relay`)": RelaySettings,
     "Payment and compensation (`python -m agents payment`, `python -m agents compensation`)": PaymentSettings,
-    "The system of record (confirmation and gateways)": SqlSettings,
     "Confirmation (`python -m agents confirmation`)": ConfirmationSettings,
     "Gateway (`python -m gateway`)": GatewaySettings,
     "Stripe's stand-in (`python -m adapters.stand_in`)": StandInSettings,
