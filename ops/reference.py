@@ -3,6 +3,7 @@
 A test compares the files with `pages()`, so the reference is never older than the code.
 """
 
+import json
 import logging
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 from domain.outcomes import Outcome
 from domain.stock import COMMANDS
+from ops import asyncapi
 from settings import (
     AgentSettings,
     ConfirmationSettings,
@@ -48,6 +50,7 @@ def pages() -> dict[str, str]:
         "log-actions.md": _actions(),
         "outcomes.md": _outcomes(),
         "commands.md": _commands(),
+        "asyncapi.json": json.dumps(asyncapi.document(), indent=2) + "\n",
     }
 
 
