@@ -83,6 +83,10 @@ class StandInSettings(Shared):
     """`python -m adapters.stand_in`: Stripe's stand-in as a process of its own."""
 
     stand_in_port: int = Field(0, ge=0, le=65_535, description="Port on 127.0.0.1; 0 = a free one")
+    stand_in_book: str = Field("", description="File of its book; default: stand-in.jsonl in the data folder")
+    stand_in_behaviour: str = Field(
+        "", description="Declines, latency, limits, faults and seed, such as declines=0.03&latency_ms=120&seed=7"
+    )
     stand_in_webhook_url: str = Field("", description="Where its webhooks go; default: nowhere")
     stand_in_webhook_secret: SecretStr = Field(SecretStr(""), description="What its webhooks are signed with")
 

@@ -55,6 +55,10 @@ class Action(Enum):
     OUTCOME_UNKNOWN = ("append.outcome-unknown", WARNING, "a batch of {commands} for {partition} was not acked in time")
     REQUEST_FAILED = ("request.failed", ERROR, "a bug in serving {route}: {reason}")
 
+    # The provider's stand-in.
+    STAND_IN_READY = ("stand-in.ready", INFO, "the stand-in listens at {address}, its book has {intents} intents")
+    BEHAVIOUR_SET = ("stand-in.behaviour", INFO, "the stand-in behaves differently: {change}")
+
     # What a library logs by itself.
     LIBRARY = ("library", INFO, "{message}")
 

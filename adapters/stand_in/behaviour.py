@@ -5,6 +5,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
+DAY_MS = 86_400_000
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Millis = Annotated[int, msgspec.Meta(ge=0)]
 Rate = Annotated[float, msgspec.Meta(ge=0)]
@@ -42,9 +43,11 @@ class Behaviour(Faults, frozen=True, kw_only=True, forbid_unknown_fields=True):
     so that a repeat of an attempt meets the same. `reads_per_s`, `writes_per_s`: 429 above them; 0 = no limit.
     `latency_ms`: the median of every answer. Webhooks: each event is `webhook_lost` (never sent), or sent after up to
     webhook_shuffle_ms (so their order changes), `webhook_late` of them webhook_late_ms later, `webhook_doubled` of
-    them twice.
+    them twice. `seed` of all chance and all ids. An authorisation lasts `authorised_ms`, a key is kept `kept_ms`:
+    the provider's times, which a simulation makes shorter.
     """
 
+    seed: int = 0
     declines: Share = 0.0
     latency_ms: Millis = 0
     reads_per_s: Rate = 100.0
@@ -54,9 +57,20 @@ class Behaviour(Faults, frozen=True, kw_only=True, forbid_unknown_fields=True):
     webhook_late: Share = 0.0
     webhook_late_ms: Millis = 5_000
     webhook_shuffle_ms: Millis = 0
+    authorised_ms: Millis = 7 * DAY_MS
+    kept_ms: Millis = DAY_MS
 
 
-BROWNOUT = Faults(slow=0.45, hang=0.1, answer_lost=0.1, request_lost=0.1, error_after=0.1, unavailable=0.15)
+BROWNOUT = Faults(
+    slow=0.45,
+    hang=0.1,
+    answer_lost=0.1,
+    request_lost=0.1,
+    error_after=0.1,
+    unavailable=0.15,
+    slow_ms=2_000,
+    hang_ms=6_000,
+)
 """All calls of a brownout: none is answered as usual."""
 
 

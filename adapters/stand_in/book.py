@@ -10,6 +10,7 @@ from random import Random
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from adapters.stand_in import render
 from adapters.stand_in.behaviour import BROWNOUT, Behaviour, Faults
@@ -79,28 +80,28 @@ class Book:
     def __init__(
         self,
         behaviour: Behaviour = Behaviour(),  # noqa: B008 - frozen
-        seed: int = 0,
         *,
         keep: Callable[[Change], None] | None = None,
         webhooks: bool = False,
     ) -> None:
         self.now_ms = 0
-        self.shelf = Shelf(seed)
-        self.mail = Mail(seed, open_=webhooks)
-        self._chance = Random(seed)
+        self._seed = behaviour.seed
+        self.shelf = Shelf(behaviour.seed)
+        self.mail = Mail(behaviour.seed, open_=webhooks)
+        self._chance = Random(behaviour.seed)
         self._keep = keep
-        self._keys = Keys()
+        self._keys = Keys(behaviour.kept_ms)
         self._calls = 0
-        self._endpoints = Endpoints(self.shelf, seed, behaviour.declines)
+        self._endpoints = Endpoints(self.shelf, behaviour)
         self._late: list[tuple[int, int, Request]] = []
         self._expiring: list[tuple[int, str]] = []
         self._brownout = (0, 0)
         self.behave(behaviour)
 
     def behave(self, behaviour: Behaviour) -> None:
-        """From now on."""
-        self.behaviour = behaviour
-        self._endpoints.declines = behaviour.declines
+        """From now on; `seed` and `kept_ms` stay what they were at first."""
+        behaviour = replace(behaviour, seed=self._seed)
+        self.behaviour = self._endpoints.behaviour = behaviour
         self._reads = Bucket(behaviour.reads_per_s)
         self._writes = Bucket(behaviour.writes_per_s)
 
@@ -240,7 +241,13 @@ class Book:
         done = self._endpoints
         if not kept and not done.changed:
             return
-        change = Change(at_ms=self.now_ms, intents=done.changed, refunds=done.refunded, events=done.happened, kept=kept)
+        change = Change(
+            at_ms=self.now_ms,
+            intents=list({intent.id: intent for intent in done.changed}.values()),
+            refunds=done.refunded,
+            events=done.happened,
+            kept=kept,
+        )
         done.changed, done.refunded, done.happened = [], [], []
         if kept:
             self._keys.keep(kept)

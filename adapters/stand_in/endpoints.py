@@ -6,6 +6,7 @@ from typing import NamedTuple, TypeVar
 from msgspec.structs import replace
 
 from adapters.stand_in import intents, params, render
+from adapters.stand_in.behaviour import Behaviour
 from adapters.stand_in.intents import Step, Terms
 from adapters.stand_in.methods import drawn_decline
 from adapters.stand_in.objects import Event, Intent, Refund, Status
@@ -36,15 +37,14 @@ class Reply(NamedTuple):
 
 
 class Endpoints:
-    """`declines`: the share that chance declines; may be set at any time."""
+    """`behaviour`: for its declines and times; may be set at any time."""
 
-    def __init__(self, shelf: Shelf, seed: int, declines: float) -> None:
-        self.declines = declines
+    def __init__(self, shelf: Shelf, behaviour: Behaviour) -> None:
+        self.behaviour = behaviour
         self.shelf = shelf
         self.changed: list[Intent] = []
         self.refunded: list[Refund] = []
         self.happened: list[Event] = []
-        self._seed = seed
 
     def answer(self, call: Call) -> Reply:
         """Do it. What changed is added to `changed`, `refunded`, `happened`."""
@@ -216,7 +216,8 @@ class Endpoints:
         return Terms(
             now_ms,
             self.shelf.fresh("ch", intent.ordinal, intent.charges),
-            drawn_decline(self._seed, self.declines, intent.metadata, intent.id),
+            now_ms + self.behaviour.authorised_ms,
+            drawn_decline(self.behaviour.seed, self.behaviour.declines, intent.metadata, intent.id),
             off_session=wish is not None and wish.off_session,
             error_on_action=wish is not None and wish.error_on_requires_action,
         )

@@ -54,6 +54,7 @@ class Terms(NamedTuple):
 
     now_ms: int
     charge: str
+    expires_ms: int
     decline: str = ""
     off_session: bool = False
     error_on_action: bool = False
@@ -108,6 +109,7 @@ def capture(intent: Intent, amount: int | None) -> Step | Refusal:
     captured = replace(
         intent,
         status=Status.SUCCEEDED,
+        expires_ms=0,
         captured=taken,
         voided=intent.authorised - taken,
         version=intent.version + 1,
@@ -156,6 +158,7 @@ def _charged(intent: Intent, terms: Terms) -> Step:
         charge=terms.charge,
         charge_ms=terms.now_ms,
         charges=intent.charges + 1,
+        expires_ms=terms.expires_ms if manual else 0,
         authorised=intent.amount,
         captured=0 if manual else intent.amount,
     )
@@ -188,6 +191,7 @@ def _ended(intent: Intent, reason: str, now_ms: int, charge_event: str) -> Step:
     ended = replace(
         intent,
         status=Status.CANCELED,
+        expires_ms=0,
         canceled_ms=now_ms,
         cancellation_reason=reason,
         voided=authorised,

@@ -9,10 +9,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from adapters.stand_in.objects import DAY_MS
 from adapters.stand_in.refusal import KEY_IN_USE, Refusal, other_endpoint, other_parameters
 
-KEPT_MS = DAY_MS
 KEY_CHARS_MAX = 255
 
 
@@ -37,9 +35,10 @@ class Running(msgspec.Struct, frozen=True):
 
 
 class Keys:
-    """Bounded by what comes in within 24 hours."""
+    """Bounded by what comes in within `kept_ms` (24 hours)."""
 
-    def __init__(self) -> None:
+    def __init__(self, kept_ms: int) -> None:
+        self._kept_ms = kept_ms
         self._kept: dict[str, Kept] = {}
         self._running: dict[str, Running] = {}
 
@@ -65,7 +64,7 @@ class Keys:
         self._kept[kept.key] = kept
 
     def _prune(self, now_ms: int) -> None:
-        while self._kept and next(iter(self._kept.values())).at_ms + KEPT_MS <= now_ms:
+        while self._kept and next(iter(self._kept.values())).at_ms + self._kept_ms <= now_ms:
             del self._kept[next(iter(self._kept))]
         for key in [key for key, running in self._running.items() if running.until_ms <= now_ms]:
             del self._running[key]

@@ -4,10 +4,6 @@ from enum import StrEnum
 
 import msgspec
 
-DAY_MS = 86_400_000
-AUTHORISED_FOR_MS = 7 * DAY_MS
-"""A card's authorisation that is not captured expires after this."""
-
 
 class Status(StrEnum):
     REQUIRES_PAYMENT_METHOD = "requires_payment_method"
@@ -33,7 +29,8 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A PaymentIntent with its latest charge. Money in minor units of `currency`.
 
     `authorised`: by the latest charge, also after it ended; `captured`: of it; `voided`: given back without having
-    been captured; `refunded`: given back of what was captured. `version`: + 1 a change.
+    been captured; `refunded`: given back of what was captured. `expires_ms`: of the authorisation that now stands,
+    0 = none does. `version`: + 1 a change.
     """
 
     id: str
@@ -51,6 +48,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     charge: str = ""
     charge_ms: int = 0
     charges: int = 0
+    expires_ms: int = 0
     authorised: int = 0
     captured: int = 0
     voided: int = 0
@@ -63,11 +61,6 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def capturable(self) -> int:
         return self.authorised if self.status is Status.REQUIRES_CAPTURE else 0
-
-    @property
-    def expires_ms(self) -> int:
-        """When the authorisation ends that now stands; 0 = none does."""
-        return self.charge_ms + AUTHORISED_FOR_MS if self.status is Status.REQUIRES_CAPTURE else 0
 
 
 class Refund(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
