@@ -142,14 +142,14 @@ class Reader:
         limit = max(1, min(limit, PAGE_MAX))
         query = select(*_ORDER).where(ORDERS.c.user_id == customer)
         if cursor:
-            query = query.where(tuple_(ORDERS.c.created_at, ORDERS.c.order_id) < tuple_(*_parse(cursor)))
+            query = query.where(tuple_(ORDERS.c.created_at, ORDERS.c.order_id) < tuple_(*parse_cursor(cursor)))
         query = query.order_by(ORDERS.c.created_at.desc(), ORDERS.c.order_id.desc()).limit(limit + 1)
         with self._database.reading() as connection:
             rows = connection.execute(query).all()
             shown = rows[:limit]
             lines = connection.execute(_lines_of([row.order_id for row in shown])).all()
         more = len(rows) > limit
-        return Page(_join(shown, lines), _format(shown[-1].created_at, shown[-1].order_id) if more else "")
+        return Page(_join(shown, lines), format_cursor(shown[-1].created_at, shown[-1].order_id) if more else "")
 
     def history(self, order: str) -> list[StoredEvent]:
         """Every event of an order, oldest first."""
@@ -190,11 +190,13 @@ def _join(rows: Sequence[Any], lines: Sequence[Any]) -> list[StoredOrder]:
     return [StoredOrder._make((*row, tuple(of.get(row.order_id, ())))) for row in rows]
 
 
-def _format(created_ms: int, order: str) -> str:
+def format_cursor(created_ms: int, order: str) -> str:
+    """For the page that begins behind this order."""
     return base64.urlsafe_b64encode(f"{created_ms}:{order}".encode()).decode().rstrip("=")
 
 
-def _parse(cursor: str) -> tuple[int, str]:
+def parse_cursor(cursor: str) -> tuple[int, str]:
+    """When the order was made, and its id; CursorError."""
     try:
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode("ascii")
         found = _CURSOR.fullmatch(text)
