@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ops import genesis
 from ops.topics_admin import TopicsAdmin, TopicsError, TopicState
 from streams.kafka_log import KafkaLog
-from streams.topics import RECORD_BYTES_MAX, Topic, Topics
+from streams.topics import RECORD_BYTES_MAX, LedgerTopics, Topic, Topics
 
 REPLICAS = 3
 IN_SYNC_MIN = 2
@@ -44,7 +44,8 @@ async def apply(servers: str, topics: Topics, partitions: int) -> Applied:
             topic.name: judge(topic, states[topic.name], partitions) for topic in topics if topic.name in states
         }
         problems = [problem for verdict in verdicts.values() for problem in verdict.problems]
-        problems += await _lost(log, topics, states)
+        for ledger in topics.ledgers:
+            problems += await _lost(log, ledger, states)
         if problems:
             raise TopicsError(problems)
         changes = []
@@ -56,7 +57,7 @@ async def apply(servers: str, topics: Topics, partitions: int) -> Applied:
             if verdict.fixes:
                 await admin.alter(name, states[name], verdict.fixes)
                 changes += [f"set {name} {key}={value}" for key, value in verdict.fixes.items()]
-        begun = await genesis.begin(log, topics.stock_commands.name, topics.stock_ledger.name, partitions)
+        begun = await genesis.begin(log, topics.ledgers, partitions)
         if begun.written:
             changes.append(f"wrote {begun.written} GENESIS records of log {begun.log_id.hex()}")
         return Applied(begun.log_id, partitions, changes, _notes(states, replicas))
@@ -77,7 +78,7 @@ async def check(servers: str, topics: Topics, partitions: int) -> list[str]:
         if findings:
             return findings
         try:
-            log_id = await genesis.inspect(log, topics.stock_commands.name, topics.stock_ledger.name, partitions)
+            log_id = await genesis.inspect(log, topics.ledgers, partitions)
         except TopicsError as error:
             return error.problems
         return [] if log_id else ["the topics have no GENESIS records yet"]
@@ -138,9 +139,9 @@ def _notes(states: dict[str, TopicState], replicas: int) -> list[str]:
     return [f"topics have {fewest} replica(s), so a lost disk loses them: production wants {REPLICAS} brokers"]
 
 
-async def _lost(log: KafkaLog, topics: Topics, states: dict[str, TopicState]) -> list[str]:
+async def _lost(log: KafkaLog, topics: LedgerTopics, states: dict[str, TopicState]) -> list[str]:
     """A commands topic without its ledger, or the other way round: never make the other one anew."""
-    commands, ledger = topics.stock_commands.name, topics.stock_ledger.name
+    commands, ledger = topics.commands.name, topics.ledger.name
     problems = []
     for here, gone in ((commands, ledger), (ledger, commands)):
         if here in states and gone not in states:

@@ -68,6 +68,36 @@ async def test_genesis_binds_the_ledger_to_its_commands_in_every_partition(stage
     assert await read_identity(log, stage.topics) == (stage.log_id, PARTITIONS)
 
 
+async def test_the_ledger_of_orders_is_of_the_same_log(stage, log):
+    for partition in range(PARTITIONS):
+        for topic, decode in (
+            (stage.topics.order_commands, records.decode_genesis),
+            (stage.topics.order_ledger, lambda value: records.decode_genesis_body(records.decode_ledger(value).body)),
+        ):
+            (record,) = [record async for record in log.read(topic.name, partition, 0)]
+            assert decode(record.value)[:3] == (stage.log_id, PARTITIONS, partition)
+
+
+async def test_a_log_from_before_there_were_orders_gets_what_it_lacks(stage, admin, log):
+    topics = stage.topics
+    orders = [topics.order_commands, topics.order_ledger, topics.order_events]
+    await admin.delete([topic.name for topic in orders])
+    await log.append(topics.stock_commands.name, 1, b"a command")
+    assert await check(stage.servers, topics, PARTITIONS) == [f"{topic.name} is missing" for topic in orders]
+    applied = await apply(stage.servers, topics, PARTITIONS)
+    assert applied.log_id == stage.log_id
+    assert [change.split(":")[0] for change in applied.changes] == [
+        *(f"created {topic.name}" for topic in orders),
+        f"wrote {2 * PARTITIONS} GENESIS records of log {stage.log_id.hex()}",
+    ]
+    assert await check(stage.servers, topics, PARTITIONS) == []
+    await log.append(topics.order_events.name, 0, b"an event")
+    await recreate(admin, topics.order_commands)
+    await recreate(admin, topics.order_ledger)
+    with pytest.raises(TopicsError, match=r"order\.ledger\[0\] is empty but .*order\.events is not"):
+        await apply(stage.servers, topics, PARTITIONS)
+
+
 async def test_a_second_run_changes_nothing(stage, log):
     again = await apply(stage.servers, stage.topics, PARTITIONS)
     assert (again.log_id, again.changes) == (stage.log_id, [])
@@ -76,7 +106,7 @@ async def test_a_second_run_changes_nothing(stage, log):
 
 async def test_an_interrupted_run_is_completed(stage, admin, log):
     """Topics without GENESIS, and a commands GENESIS without the ledger's."""
-    await recreate(admin, stage.topics.stock_ledger)
+    await recreate(admin, stage.topics.order_ledger)
     await recreate(admin, stage.topics.plan)
     await admin.delete([stage.topics.dead_letters.name])
     assert await check(stage.servers, stage.topics, PARTITIONS) == [f"{stage.topics.dead_letters.name} is missing"]
@@ -160,7 +190,8 @@ async def test_a_re_created_ledger_is_refused_once_commands_were_taken(stage, ad
     await recreate(admin, stage.topics.stock_ledger)
     with pytest.raises(TopicsError, match=r"stock\.ledger\[2\] is empty but commands were taken") as caught:
         await apply(stage.servers, stage.topics, PARTITIONS)
-    assert len(caught.value.problems) == 1
+    assert len(caught.value.problems) == 1 + PARTITIONS
+    assert "stock.ledger[0] is empty but" in caught.value.problems[1]
 
 
 async def test_commands_that_were_begun_anew_are_refused(stage, admin, log):

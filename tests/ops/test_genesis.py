@@ -8,28 +8,38 @@ from ops import genesis
 from ops.topics_admin import TopicsError
 from streams import records
 from streams.memory_log import MemoryLog
+from streams.topics import LedgerTopics, Topic
 
 P = 3
+
+
+def ledger(prefix):
+    commands, ledger, events, letters = (Topic(prefix + name, -1) for name in ("commands", "ledger", "events", "dead"))
+    return LedgerTopics(prefix, commands, ledger, events, letters)
+
+
+FIRST, LATER = ledger(""), ledger("later-")
+NAMES = [topic.name for topics in (FIRST, LATER) for topic in topics[1:]]
 
 
 @pytest.fixture
 def log():
     clock = itertools.count(1_700_000_000_000)
-    return MemoryLog(["commands", "ledger"], P, lambda: next(clock))
+    return MemoryLog(NAMES, P, lambda: next(clock))
 
 
-async def begin(log, partitions=P):
-    return await genesis.begin(log, "commands", "ledger", partitions)
+async def begin(log, partitions=P, ledgers=(FIRST,)):
+    return await genesis.begin(log, ledgers, partitions)
 
 
-async def inspect(log):
-    return await genesis.inspect(log, "commands", "ledger", P)
+async def inspect(log, ledgers=(FIRST,)):
+    return await genesis.inspect(log, ledgers, P)
 
 
 async def copy(source, *topics):
     """A log in which the other topics are empty: re-created."""
     clock = itertools.count(1_700_000_000_000)
-    twin = MemoryLog(["commands", "ledger"], P, lambda: next(clock))
+    twin = MemoryLog(NAMES, P, lambda: next(clock))
     for topic in topics:
         for partition in range(P):
             twin._records[topic, partition] = [record async for record in source.read(topic, partition, 0)]
@@ -41,7 +51,7 @@ async def test_a_new_log_gets_a_random_id_and_two_records_a_partition(log):
     begun = await begin(log)
     assert begun.written == 2 * P
     assert len(begun.log_id) == 16
-    other = MemoryLog(["commands", "ledger"], P, lambda: 0)
+    other = MemoryLog(NAMES, P, lambda: 0)
     assert (await begin(other)).log_id != begun.log_id
 
 
@@ -120,7 +130,7 @@ async def test_another_number_of_partitions_is_refused_with_the_right_one(log):
 
 async def test_partitions_of_two_logs_are_refused(log):
     await begin(log)
-    other = MemoryLog(["commands", "ledger"], P, lambda: 1)
+    other = MemoryLog(NAMES, P, lambda: 1)
     await begin(other)
     for topic in ("commands", "ledger"):
         log._records[topic, 1] = other._records[topic, 1]
@@ -155,3 +165,49 @@ async def test_somebody_else_who_writes_at_the_same_moment_is_seen(log):
     log.append = raced
     with pytest.raises(TopicsError, match="somebody else wrote to it just now"):
         await begin(log)
+
+
+async def test_all_ledgers_of_a_log_are_begun_with_one_id(log):
+    begun = await begin(log, ledgers=(FIRST, LATER))
+    assert begun.written == 4 * P
+    assert await inspect(log) == await inspect(log, (LATER,)) == begun.log_id
+
+
+async def test_a_later_ledger_is_added_to_a_log_that_was_begun_without_it(log):
+    first = await begin(log)
+    await log.append("commands", 1, b"taken")
+    await log.append("ledger", 1, b"decided")
+    await log.append("events", 1, b"told")
+    assert await inspect(log, (FIRST, LATER)) is None
+    assert await begin(log, ledgers=(FIRST, LATER)) == (first.log_id, 2 * P)
+    assert await inspect(log, (FIRST, LATER)) == first.log_id
+
+
+async def test_the_first_ledger_is_never_begun_beside_a_later_one(log):
+    await begin(log, ledgers=(FIRST, LATER))
+    twin = await copy(log, "later-commands", "later-ledger")
+    with pytest.raises(TopicsError, match=r"ledger\[0\] is empty but later-ledger is not: it was re-created") as caught:
+        await begin(twin, ledgers=(FIRST, LATER))
+    assert len(caught.value.problems) == P
+    assert await twin.end("commands", 0) == 0
+
+
+async def test_ledgers_of_two_logs_are_refused(log):
+    await begin(log, ledgers=(FIRST, LATER))
+    other = MemoryLog(NAMES, P, lambda: 1)
+    await begin(other, ledgers=(FIRST, LATER))
+    twin = await copy(log, "commands", "ledger")
+    for topic in ("later-commands", "later-ledger"):
+        for partition in range(P):
+            twin._records[topic, partition] = other._records[topic, partition]
+    with pytest.raises(TopicsError, match="ledger and later-ledger and their commands are of different logs"):
+        await begin(twin, ledgers=(FIRST, LATER))
+
+
+async def test_a_ledger_that_was_lost_with_its_commands_is_known_by_its_events(log):
+    await begin(log, ledgers=(FIRST, LATER))
+    twin = await copy(log, "commands", "ledger")
+    await twin.append("later-events", 2, b"told")
+    with pytest.raises(TopicsError, match=r"later-ledger\[2\] is empty but later-events is not") as caught:
+        await begin(twin, ledgers=(FIRST, LATER))
+    assert len(caught.value.problems) == 1
