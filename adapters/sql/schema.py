@@ -117,15 +117,15 @@ INVENTORY = Table(
     "inventory",
     METADATA,
     Column("product_id", String(255), primary_key=True),
-    Column("available", BigInteger, CheckConstraint("available >= 0"), nullable=False),
-    Column("reserved", BigInteger, CheckConstraint("reserved >= 0"), nullable=False),
-    Column("sold", BigInteger, CheckConstraint("sold >= 0"), nullable=False),
-    Column("written_off", BigInteger, CheckConstraint("written_off >= 0"), nullable=False),
-    Column("received", BigInteger, nullable=False),
+    *(
+        Column(name, BigInteger, CheckConstraint(f"{name} >= 0"), nullable=False, default=0)
+        for name in ("available", "reserved", "sold", "written_off", "received")
+    ),
     Column("price", BigInteger),  # None until a policy was seen
-    Column("currency", String(3), nullable=False),
-    Column("warehouse_id", String(16), nullable=False),
-    Column("version", BigInteger, nullable=False),  # the pool's sequence
+    Column("currency", String(3)),
+    Column("policy_version", BigInteger, nullable=False, default=0),
+    Column("warehouse_id", String(16), nullable=False, default="main"),  # there is one
+    Column("version", BigInteger, nullable=False, default=0),  # the pool's sequence
     Column("updated_at", BigInteger, nullable=False),
     CheckConstraint("received = available + reserved + sold + written_off", name="inventory_conserved"),
 )

@@ -1,0 +1,74 @@
+"""The statements that write rows: many rows each, the same for SQLite and PostgreSQL."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, Table, and_
+from sqlalchemy.dialects import postgresql, sqlite
+
+from adapters.sql.pool_rows import Pools
+from adapters.sql.reading import Cursor
+from adapters.sql.schema import CURSORS, INVENTORY, MAILS, ORDER_EVENTS, ORDER_ITEMS, ORDERS, PAYMENTS
+
+Rows = Sequence[dict[str, Any]]
+
+
+class Upserts:
+    """Writes within one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._dialect = connection.dialect.name
+
+    def orders(self, rows: Rows) -> None:
+        """New ones, and those whose version is not lower."""
+        self._write(ORDERS, rows, guard="version")
+
+    def items(self, rows: Rows) -> None:
+        """Of orders that were loaded in this transaction."""
+        self._write(ORDER_ITEMS, rows)
+
+    def payments(self, rows: Rows) -> None:
+        """As items."""
+        self._write(PAYMENTS, rows)
+
+    def events(self, rows: Rows) -> None:
+        """An event that is there already stays."""
+        self._keep(ORDER_EVENTS, rows)
+
+    def mails(self, rows: Rows) -> None:
+        """A mail that is there already stays: sent, or on its way."""
+        self._keep(MAILS, rows)
+
+    def pools(self, pools: Pools) -> None:
+        """Each unless a later sequence, or a later policy, is known."""
+        for found, guard in ((pools.counters, "version"), (pools.prices, "policy_version")):
+            self._write(INVENTORY, [found[sku]._asdict() for sku in sorted(found)], guard=guard)
+
+    def cursor(self, topic: str, partition: int, cursor: Cursor) -> None:
+        """A cursor where there is none."""
+        place = {"ledger_offset": cursor.ledger_offset, "event_index": cursor.index, "log_offset": cursor.log_offset}
+        self._keep(CURSORS, [{"topic": topic, "partition": partition, **place}])
+
+    def _write(self, table: Table, rows: Rows, *, guard: str = "") -> None:
+        if rows:
+            self._connection.execute(_upsert(self._dialect, table, tuple(rows[0]), guard), rows)
+
+    def _keep(self, table: Table, rows: Rows) -> None:
+        if rows:
+            self._connection.execute(_insert(self._dialect, table).on_conflict_do_nothing(), rows)
+
+
+def _insert(dialect: str, table: Table) -> Any:
+    """Both dialects have the same clause, by classes of their own."""
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+
+
+@cache
+def _upsert(dialect: str, table: Table, columns: tuple[str, ...], guard: str) -> Any:
+    statement = _insert(dialect, table)
+    keys = [column.name for column in table.primary_key]
+    fresh = {name: statement.excluded[name] for name in columns if name not in keys}
+    newer = and_(table.c[guard] <= statement.excluded[guard]) if guard else None
+    return statement.on_conflict_do_update(index_elements=keys, set_=fresh, where=newer)

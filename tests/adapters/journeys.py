@@ -1,0 +1,89 @@
+"""Lives of orders as the events that the order ledger tells of them, made by hand."""
+
+import hashlib
+from base64 import b64encode
+from collections.abc import Iterator
+
+from domain.ids import order_text
+from streams.order_events import AskBody, Line, OrderEvent
+
+TIME_MS = 1_800_000_000_000
+PRICE = 1_250
+DONE = (("pay", "H"), ("pay", "C"), ("PAID", "K"), ("CONFIRMED", "K"))
+SHIPPED = (*DONE, ("SHIPPED", "K"), ("DELIVERED", "K"))
+RETURNED = (*SHIPPED, ("REFUND_PENDING", "R"), ("REFUNDED", "F"))
+DECLINED = (("pay", "W"), ("pay", "V"), ("CANCELLED", "X"))
+EXPIRED = (("EXPIRED", "X"),)
+PATHS = {"done": DONE, "shipped": SHIPPED, "returned": RETURNED, "declined": DECLINED, "expired": EXPIRED}
+_LETTERS = {"H": "c", "C": "s", "K": "s", "R": "t", "F": "u", "W": "h", "V": "r", "X": "x"}
+
+
+def order_of(number: int) -> str:
+    return order_text(hashlib.blake2b(number.to_bytes(8), digest_size=16).digest())
+
+
+def customer_of(number: int) -> str:
+    return hashlib.blake2b(b"customer" + number.to_bytes(8), digest_size=8).hexdigest()
+
+
+def journey(
+    number: int,
+    path: str = "done",
+    *,
+    partition: int = 0,
+    first: int = 1,
+    step: int = 1,
+    customer: str = "",
+    sealed: bytes = b"",
+    sku: str = "sku",
+    quantity: int = 2,
+) -> Iterator[OrderEvent]:
+    """All events of order `number`, its changes at ledger offsets `first`, `first + step`, ..."""
+    order, amount = order_of(number), PRICE * quantity
+
+    def event(change: int, index: int, state: str, **fields) -> OrderEvent:
+        offset = first + change * step
+        time_ms = TIME_MS + offset
+        return OrderEvent(
+            order=order, partition=partition, offset=offset, index=index, time_ms=time_ms, version=change + 1,
+            state=state, currency="EUR", **{"kind": "changed", "amount": amount, **fields},
+        )  # fmt: skip
+
+    line = Line(0, sku, partition, quantity, "h", PRICE, "EUR", TIME_MS + 300_000)
+    born = {
+        "customer": customer or customer_of(number), "lines": [line], "receipt": f"{partition}:{first}:0",
+        "shipping": b64encode(sealed).decode(), "method": "pm_card_visa", "pay": "A", "attempt": 1,
+        "deadline_ms": TIME_MS + 280_000, "cause": "born",
+    }  # fmt: skip
+    before = ""
+    for index, state in enumerate(("CREATED", "RESERVED", "PAYMENT_PENDING")):
+        asks = [AskBody("authorise", attempt=1, authorised=amount, currency="EUR")] if index == 2 else []
+        yield event(0, index, state, came_from=before, to=state, sequence=index + 1, asks=asks, **born)
+        before = state
+    sequence = 3
+    for change, (to, pay) in enumerate(PATHS[path], 1):
+        captured = amount if pay in "KRF" else 0
+        fields = {
+            "pay": pay, "attempt": 1, "captured": captured, "refunded": amount if pay == "F" else 0,
+            "lines": [Line(0, sku, partition, quantity, _LETTERS[pay])], "cause": to.lower(),
+            "intent": f"pi_{number}" if pay == "H" else "",
+        }  # fmt: skip
+        if to == "PAID":
+            fields["asks"] = [AskBody("confirm", amount=amount)]
+        if to == "pay":
+            yield event(change, 0, before, kind="progressed", **fields)
+        else:
+            sequence += 1
+            yield event(change, 0, to, came_from=before, to=to, sequence=sequence, **fields)
+            before = to
+
+
+def interleaved(paths: list[str], *, partition: int = 0, sealed: bytes = b"") -> list[OrderEvent]:
+    """One order a path, numbered from 0, their changes taking turns in the ledger."""
+    step = len(paths)
+    events = [
+        event
+        for number, path in enumerate(paths)
+        for event in journey(number, path, partition=partition, first=1 + number, step=step, sealed=sealed)
+    ]
+    return sorted(events, key=lambda event: (event.offset, event.index))
