@@ -6,6 +6,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,7 +22,7 @@ from streams import keys, runfile
 from streams.identity import NoLogError
 from streams.kafka_log import KafkaLog
 from streams.log import StalledError, UnknownTopicError
-from streams.topics import named
+from streams.topics import LedgerTopics, named
 
 DISK_MIN = 1024**3
 """A million decisions take about 100 MB of ledger and commands; Kafka allocates 2 x 10 MB of index a partition."""
@@ -60,7 +61,7 @@ async def _examine_log(servers: str, settings: Shared) -> list[Finding]:
             looks: tuple[Callable[[], Awaitable[Finding]], ...] = (
                 lambda: _topics(servers, settings),
                 lambda: _clock(log, settings),
-                lambda: _owners(log, servers, settings),
+                *(partial(_owners, log, servers, settings, ledger) for ledger in named(settings.namespace).ledgers),
             )
             return findings + [await look() for look in looks]
     except StalledError as error:
@@ -127,7 +128,8 @@ async def _topics(servers: str, settings: Shared) -> Finding:
 async def _clock(log: KafkaLog, settings: Shared) -> Finding:
     """This clock against the newest log times: the broker gave them, by its own clock."""
     try:
-        states = await survey(log, named(settings.namespace))
+        topics = named(settings.namespace)
+        states = [state for ledger in topics.ledgers for state in await survey(log, topics, ledger.name)]
     except (NoLogError, UnknownTopicError) as error:
         return Finding("clock", ok=False, text=str(error), fix="run `turnstile topics apply`")
     ahead_ms = max(state.at_ms for state in states) - time.time_ns() // 1_000_000
@@ -137,18 +139,19 @@ async def _clock(log: KafkaLog, settings: Shared) -> Finding:
     return Finding("clock", ok=True, text="the log is not ahead of this clock")
 
 
-async def _owners(log: KafkaLog, servers: str, settings: Shared) -> Finding:
+async def _owners(log: KafkaLog, servers: str, settings: Shared, ledger: LedgerTopics) -> Finding:
+    name = f"{ledger.name} owners"
     try:
-        states = await survey(log, named(settings.namespace))
+        states = await survey(log, named(settings.namespace), ledger.name)
     except (NoLogError, UnknownTopicError) as error:
-        return Finding("workers", ok=False, text=str(error), fix="run `turnstile topics apply`")
-    group = await members(servers, settings.namespace)
+        return Finding(name, ok=False, text=str(error), fix="run `turnstile topics apply`")
+    group = await members(servers, settings.namespace, ledger.role)
     orphans = [state.partition for state in states if not (state.claim and state.claim.incarnation in group)]
     lagging = [state.partition for state in states if state.lag]
     text = f"{len(group)} in the consumer group, {len(states) - len(orphans)} of {len(states)} partitions owned"
     if not group:
-        return Finding("workers", ok=False, text=text, fix="start one with `turnstile worker`")
+        return Finding(name, ok=False, text=text, fix=f"start one with `turnstile worker --role {ledger.role}`")
     if orphans and lagging:
         fix = "look with `turnstile owners` in a few seconds; a parked partition needs `turnstile ledger rule`"
-        return Finding("workers", ok=False, text=f"{text}; waiting: {lagging}", fix=fix)
-    return Finding("workers", ok=True, text=text)
+        return Finding(name, ok=False, text=f"{text}; waiting: {lagging}", fix=fix)
+    return Finding(name, ok=True, text=text)

@@ -10,14 +10,13 @@ from streams.log import StalledError
 from streams.plan import SEPARATOR, Members, ask_members
 from streams.topics import group_id
 
-ROLE = "inventory"
 REBALANCE_S = 5.0
 """A rebalance among living members takes milliseconds; with one that died, up to its session. Do not wait for that."""
 POLL_S = 0.1
 
 
-async def members(servers: str, namespace: str) -> Members:
-    """Incarnation -> planned partitions of the inventory workers; StalledError if no broker answers.
+async def members(servers: str, namespace: str, role: str) -> Members:
+    """Incarnation -> planned partitions of the workers of an owner role; StalledError if no broker answers.
 
     Empty if there is no such group, or it is being rebalanced for longer than 5 s.
     """
@@ -25,10 +24,10 @@ async def members(servers: str, namespace: str) -> Members:
     end = time.monotonic() + REBALANCE_S
     try:
         await admin.start()
-        found = await ask_members(admin, group_id(namespace, ROLE))
+        found = await ask_members(admin, group_id(namespace, role))
         while found is None and time.monotonic() < end:
             await asyncio.sleep(POLL_S)
-            found = await ask_members(admin, group_id(namespace, ROLE))
+            found = await ask_members(admin, group_id(namespace, role))
     except KafkaError as error:
         message = f"the group cannot be described: {error!r}"
         raise StalledError(message) from error

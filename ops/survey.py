@@ -1,5 +1,6 @@
 """Who owns each partition and how far it is, read from the ends of the topics: for people and for waiting, no proof."""
 
+import asyncio
 from typing import NamedTuple
 
 from streams.identity import read_identity
@@ -15,7 +16,7 @@ from streams.records import (
     decode_decided,
     decode_ledger,
 )
-from streams.topics import Topics
+from streams.topics import Ledger, LedgerTopics, Topics
 
 WINDOW = 200
 """Records read back at first; four times as many whenever the owner's CLAIM is older."""
@@ -47,10 +48,11 @@ class PartitionState(NamedTuple):
         return self.claim is not None and self.yielded_to is None
 
 
-async def survey(log: Log, topics: Topics) -> list[PartitionState]:
-    """One state a partition. NoLogError before `topics apply`, StalledError if the broker is away."""
+async def survey(log: Log, topics: Topics, ledger: Ledger = Ledger.STOCK) -> list[PartitionState]:
+    """One state a partition. NoLogError or UnknownTopicError before `topics apply`, StalledError without a broker."""
     identity = await read_identity(log, topics)
-    return [await _state(log, topics, partition) for partition in range(identity.partitions)]
+    looks = [_state(log, topics.of(ledger), partition) for partition in range(identity.partitions)]
+    return await asyncio.gather(*looks)
 
 
 class Seen(NamedTuple):
@@ -60,13 +62,13 @@ class Seen(NamedTuple):
     record: LedgerRecord
 
 
-async def _state(log: Log, topics: Topics, partition: int) -> PartitionState:
-    ledger_end = await log.end(topics.stock_ledger.name, partition)
-    commands_end = await log.end(topics.stock_commands.name, partition)
+async def _state(log: Log, topics: LedgerTopics, partition: int) -> PartitionState:
+    ledger_end = await log.end(topics.ledger.name, partition)
+    commands_end = await log.end(topics.commands.name, partition)
     window = WINDOW
     while True:
         start = max(0, ledger_end - window)
-        seen = await _read(log, topics.stock_ledger.name, partition, start, ledger_end)
+        seen = await _read(log, topics.ledger.name, partition, start, ledger_end)
         state = summarise(partition, seen, commands_end, ledger_end)
         if start == 0 or state.claim is not None:
             return state

@@ -1,6 +1,7 @@
 """The catalogue of topics. P is equal for all, constant for the life of a log; records go to a partition by number."""
 
 import re
+from enum import StrEnum
 from typing import NamedTuple
 
 from aiokafka.partitioner import murmur2
@@ -20,14 +21,26 @@ class Topic(NamedTuple):
     timestamp_type: str = "LogAppendTime"
 
 
-class LedgerTopics(NamedTuple):
-    """One ledger (`name`: stock or order): what its owners read and write. All else about it is its fold's."""
+class Ledger(StrEnum):
+    """The ledgers of a log."""
 
-    name: str
+    STOCK = "stock"
+    ORDER = "order"
+
+
+class LedgerTopics(NamedTuple):
+    """One ledger: what its owners read and write. All else about it is its fold's."""
+
+    name: Ledger
     commands: Topic
     ledger: Topic
     events: Topic
     dead_letters: Topic
+
+    @property
+    def role(self) -> str:
+        """The program that owns it, and its consumer group."""
+        return "inventory" if self.name is Ledger.STOCK else "order"
 
 
 class Topics(NamedTuple):
@@ -46,17 +59,23 @@ class Topics(NamedTuple):
     @property
     def stock(self) -> LedgerTopics:
         """The ledger of the inventory role."""
-        return LedgerTopics("stock", self.stock_commands, self.stock_ledger, self.stock_events, self.dead_letters)
+        return self.of(Ledger.STOCK)
 
     @property
     def order(self) -> LedgerTopics:
         """The ledger of the order role."""
-        return LedgerTopics("order", self.order_commands, self.order_ledger, self.order_events, self.dead_letters)
+        return self.of(Ledger.ORDER)
 
     @property
     def ledgers(self) -> tuple[LedgerTopics, ...]:
         """Every ledger of this log."""
         return self.stock, self.order
+
+    def of(self, ledger: Ledger) -> LedgerTopics:
+        """The topics of one ledger."""
+        if ledger is Ledger.STOCK:
+            return LedgerTopics(ledger, self.stock_commands, self.stock_ledger, self.stock_events, self.dead_letters)
+        return LedgerTopics(ledger, self.order_commands, self.order_ledger, self.order_events, self.dead_letters)
 
 
 CATALOGUE = Topics(

@@ -14,7 +14,7 @@ class Entry(NamedTuple):
 CATALOGUE = (
     Entry("demo", "ops.cli.demo", "Sell a drop to thousands of shoppers, kill a worker, prove the result."),
     Entry("up", "ops.cli.up", "Start a broker, workers and gateways; Ctrl-C stops them."),
-    Entry("worker", "ops.cli.worker", "Run one inventory worker in the foreground."),
+    Entry("worker", "ops.cli.worker", "Run one worker of a role in the foreground."),
     Entry("gateway", "ops.cli.gateway", "Run one gateway in the foreground."),
     Entry("topics", "ops.cli.topics", "Create or check the topics (apply, check)."),
     Entry("sku", "ops.cli.sku", "Products: add, adjust, open, close, show."),

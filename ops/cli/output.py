@@ -6,7 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
+from streams.topics import Ledger
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+WhichLedger = Annotated[Ledger, typer.Option("--ledger", help="Of stock or of orders.")]
 Url = Annotated[str, typer.Option("--url", help="Gateway; default: one that `turnstile up` started here.")]
 
 

@@ -12,14 +12,15 @@ from ops.group import members, name_of
 from ops.survey import PartitionState, survey
 from streams.kafka_log import KafkaLog
 from streams.plan import FOLLOW_ALL_MAX, Members, Plan
-from streams.topics import named
+from streams.topics import Ledger, LedgerTopics, named
 
-HEADINGS = ("partition", "owner", "epoch", "lag", "planned for", "standby", "last decision")
+HEADINGS = ("ledger", "partition", "owner", "epoch", "lag", "planned for", "standby", "last decision")
 
 
 class Row(NamedTuple):
     """One partition, for people and programs. `alive`: the owner's incarnation is in the consumer group."""
 
+    ledger: Ledger
     partition: int
     owner: str
     incarnation: str
@@ -34,28 +35,37 @@ class Row(NamedTuple):
 
 
 def owners(ctx: typer.Context, json: Json = False) -> None:
-    """Who owns each partition, who stands by, epoch and lag."""
+    """Who owns each partition of both ledgers, who stands by, epoch and lag."""
     settings = settings_of(ctx)
-    states, group = run(_look(servers_of(settings), settings.namespace))
-    rows = [_row(state, group) for state in states]
+    looks = run(_look(servers_of(settings), settings.namespace))
+    rows = [_row(ledger.name, state, group) for ledger, states, group in looks for state in states]
     if json:
         print_json([row._asdict() for row in rows])
         return
     print_columns(HEADINGS, [_cells(row) for row in rows])
-    if not group:
-        typer.echo("no worker is in the consumer group: start one with `turnstile worker`", err=True)
+    for ledger, _, group in looks:
+        if not group:
+            start = f"start one with `turnstile worker --role {ledger.role}`"
+            typer.echo(f"no {ledger.role} worker is in the consumer group: {start}", err=True)
 
 
-async def _look(servers: str, namespace: str) -> tuple[list[PartitionState], Members]:
+async def _look(servers: str, namespace: str) -> list[tuple[LedgerTopics, list[PartitionState], Members]]:
+    topics = named(namespace)
+    looks = []
     async with KafkaLog(servers, "turnstile-owners") as log:
-        states, group = await asyncio.gather(survey(log, named(namespace)), members(servers, namespace))
-    return states, group
+        for ledger in topics.ledgers:
+            states, group = await asyncio.gather(
+                survey(log, topics, ledger.name), members(servers, namespace, ledger.role)
+            )
+            looks.append((ledger, states, group))
+    return looks
 
 
-def _row(state: PartitionState, group: Members) -> Row:
+def _row(ledger: Ledger, state: PartitionState, group: Members) -> Row:
     claim = state.claim if state.is_owned else None
     owner = claim.incarnation if claim else ""
     return Row(
+        ledger=ledger,
         partition=state.partition,
         owner=claim.worker if claim else "",
         incarnation=owner,
@@ -83,7 +93,7 @@ def _cells(row: Row) -> tuple[object, ...]:
     ago_s = time.time() - row.decided_ms / 1000
     decided = "-" if row.decided_ms < 0 else f"{max(0.0, ago_s):.1f} s ago"
     standby = ", ".join(row.standby) or "-"
-    return row.partition, _owner(row), row.epoch, row.lag, row.planned or "-", standby, decided
+    return row.ledger, row.partition, _owner(row), row.epoch, row.lag, row.planned or "-", standby, decided
 
 
 def _owner(row: Row) -> str:

@@ -8,17 +8,17 @@ from ops import genesis
 from ops.topics_admin import TopicsError
 from streams import records
 from streams.memory_log import MemoryLog
-from streams.topics import LedgerTopics, Topic
+from streams.topics import Ledger, LedgerTopics, Topic
 
 P = 3
 
 
-def ledger(prefix):
+def ledger(name, prefix):
     commands, ledger, events, letters = (Topic(prefix + name, -1) for name in ("commands", "ledger", "events", "dead"))
-    return LedgerTopics(prefix, commands, ledger, events, letters)
+    return LedgerTopics(name, commands, ledger, events, letters)
 
 
-FIRST, LATER = ledger(""), ledger("later-")
+FIRST, LATER = ledger(Ledger.STOCK, ""), ledger(Ledger.ORDER, "later-")
 NAMES = [topic.name for topics in (FIRST, LATER) for topic in topics[1:]]
 
 

@@ -6,6 +6,7 @@ from ops.cli.owners import _cells, _row
 from ops.survey import PartitionState
 from streams.plan import FOLLOW_ALL_MAX
 from streams.records import Claim
+from streams.topics import Ledger
 
 CLAIM = Claim("w1", "w1@a", "1", waiting=True, reason="test")
 
@@ -32,13 +33,15 @@ def group(*workers: str, planned: str = "") -> dict[str, frozenset[int]]:
     ],
 )
 def test_a_row_says_who_owns_and_who_stands_by(state, group, owner, planned, standby):
-    assert _cells(_row(state, group)) == (2, owner, 3, 2, planned, standby, "-")
+    assert _cells(_row(Ledger.ORDER, state, group)) == ("order", 2, owner, 3, 2, planned, standby, "-")
 
 
 def test_of_many_workers_one_stands_by_beside_the_one_it_is_planned_for():
     many = group(*(f"w{number}" for number in range(1, FOLLOW_ALL_MAX + 5)), planned="w1")
-    (standby,) = _row(state(), many).standby
+    (standby,) = _row(Ledger.STOCK, state(), many).standby
     assert standby != "w1"
-    moved = _row(state(), {member: planned for member, planned in many.items() if not member.startswith(standby)})
+    moved = _row(
+        Ledger.STOCK, state(), {member: planned for member, planned in many.items() if not member.startswith(standby)}
+    )
     assert moved.standby != [standby]
-    assert len(_row(state(Claim("w9", "w9@x", "1", waiting=True, reason="")), many).standby) == 2
+    assert len(_row(Ledger.STOCK, state(Claim("w9", "w9@x", "1", waiting=True, reason="")), many).standby) == 2
