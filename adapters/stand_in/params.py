@@ -16,7 +16,7 @@ METADATA_MAX = 50
 ENDLESS_S = 2**40
 _CURRENCY = re.compile("[a-z]{3}")
 _FIELD = re.compile(r"field `(\w+)`")
-_PATH = re.compile(r"at `\$((?:\.\w+|\[\.\.\.\]|\[\d+\])+)`")
+_PATH = re.compile(r"`\$\.?((?:\.?\w+|\[\d+\])+)")
 
 Amount = Annotated[int, msgspec.Meta(ge=1, le=AMOUNT_MAX)]
 Text = Annotated[str, msgspec.Meta(max_length=500)]
@@ -139,7 +139,7 @@ def _listed(value: Any) -> Any:
 
 def _refused(problem: str) -> Refusal:
     field, path = _FIELD.search(problem), _PATH.search(problem)
-    param = field[1] if field else path[1].lstrip(".") if path else ""
+    param = field[1] if field else path[1] if path else ""
     if "missing required" in problem:
         return Refusal(code="parameter_missing", param=param, message=f"Missing required param: {param}.")
     if "unknown field" in problem:
