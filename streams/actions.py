@@ -11,6 +11,7 @@ from logging import CRITICAL, DEBUG, ERROR, INFO, WARNING
 class Action(Enum):
     # Any program.
     STARTED = ("program.started", INFO, "{program} started")
+    READY = ("program.ready", INFO, "{program} is at work on {partitions}")
     STOPPING = ("program.stopping", INFO, "{program} is stopping: {reason}")
     STOPPED = ("program.stopped", INFO, "{program} stopped")
     FAILED = ("program.failed", CRITICAL, "{program} cannot go on: {reason}")

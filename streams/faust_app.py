@@ -1,7 +1,7 @@
 """Faust, as the roles use it: it joins the consumer group, runs services and timers, and stops them on a signal.
 
 The owner roles read their partitions themselves (docs/architecture.md): Faust's stream costs 140-240 us a record, and
-its group only plans. So the app subscribes to the empty plan topic, whose partitions stand for those of the ledger.
+its group only plans. So their app subscribes to the empty plan topic, whose partitions stand for those of the ledger.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import os
 import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import faust
 from mode import ServiceT
@@ -23,7 +24,7 @@ STOP_S = 10.0
 Stopping = Callable[[], Awaitable[None]]
 
 
-class PlanApp(faust.App):
+class QuietApp(faust.App):
     """A Faust app that keeps nothing on disk."""
 
     logger = logging.getLogger(LOGGER)
@@ -32,31 +33,38 @@ class PlanApp(faust.App):
         """No table, no web server, no leader: nothing to put into the data folder that Faust makes by default."""
 
 
-def plan_app(servers: str, group: str, client_id: str, topic: str) -> PlanApp:
+def common_settings(servers: str, client_id: str) -> dict[str, Any]:
+    """What every app of ours is set to. `servers` is host:port,host:port; DescribeGroups shows `client_id`."""
+    return {
+        "broker": [f"kafka://{server}" for server in servers.split(",")],
+        "broker_client_id": client_id,
+        # The group learns of a death after the session; owners do not wait for it (W9).
+        "broker_session_timeout": 10.0,
+        "broker_heartbeat_interval": 2.0,
+        "broker_request_timeout": 40.0,
+        "store": "memory://",
+        "datadir": Path(os.devnull).parent,
+        "web_enabled": False,  # on by default, at 0.0.0.0, without authentication
+        "topic_allow_declare": False,  # `turnstile topics apply` makes topics
+        "topic_disable_leader": True,
+        "key_serializer": "raw",
+        "value_serializer": "raw",
+        "stream_wait_empty": False,
+        "stream_buffer_maxsize": 16_384,
+        "worker_redirect_stdouts": False,
+    }
+
+
+def plan_app(servers: str, group: str, client_id: str, topic: str) -> QuietApp:
     """An app in the consumer group `group` on the plan topic. `client_id` names this process in DescribeGroups.
 
     `servers` is host:port,host:port.
     """
-    app = PlanApp(
+    app = QuietApp(
         group,
-        broker=[f"kafka://{server}" for server in servers.split(",")],
-        broker_client_id=client_id,
-        # The group learns of a death after the session; owners do not wait for it (W9).
-        broker_session_timeout=10.0,
-        broker_heartbeat_interval=2.0,
-        broker_request_timeout=40.0,
         broker_commit_interval=0.5,
         consumer_auto_offset_reset="latest",
-        store="memory://",
-        datadir=Path(os.devnull).parent,
-        web_enabled=False,  # on by default, at 0.0.0.0, without authentication
-        topic_allow_declare=False,  # `turnstile topics apply` makes topics
-        topic_disable_leader=True,
-        key_serializer="raw",
-        value_serializer="raw",
-        stream_wait_empty=False,
-        stream_buffer_maxsize=16_384,
-        worker_redirect_stdouts=False,
+        **common_settings(servers, client_id),
     )
 
     async def ignore(stream: faust.StreamT[bytes]) -> None:

@@ -1,4 +1,4 @@
-"""The catalogue of metrics: name, type, meaning. One registry a program, made by WorkerMetrics() or GatewayMetrics().
+"""The catalogue of metrics: name, type, meaning. One registry a program, made by WorkerMetrics() and its like.
 
 Names follow Prometheus: unit last, counters end in _total. No label can grow without bound: partitions, outcomes,
 routes (templates, never paths), statuses.
@@ -68,11 +68,20 @@ APPEND_BATCH = Metric("turnstile_appended_batch_commands", "histogram", "Command
 APPEND_FAILED = Metric("turnstile_append_failures_total", "counter", "Batches not acked in time, or refused")
 WAITING = Metric("turnstile_waiting_requests", "gauge", "Requests that wait for a decision (Prefer: wait)")
 
+CHUNK_RECORDS = Metric("turnstile_agent_records_total", "counter", "Records that this agent has handled", ("topic",))
+CHUNK_TIME = Metric("turnstile_agent_chunk_seconds", "histogram", "Time to handle a chunk", ("topic",), _LATENCY_S)
+CHUNK_LAG = Metric(
+    "turnstile_agent_lag_records", "gauge", "Records that are not handled yet, of assigned partitions",
+    ("topic", "partition"),
+)  # fmt: skip
+COMMANDS_WRITTEN = Metric("turnstile_agent_commands_total", "counter", "Commands that this agent appended", ("topic",))
+
 WORKER = (
     DECISIONS, REPEATS, RECORDS, BATCH, LAG, ROLE, EPOCH, UNPUBLISHED, CLAIMS, TAKEOVERS, FENCES, YIELDS, STALE,
     DUPLICATES, ALARMS, REPUBLISHED, DEAD_LETTERS, LATENESS,
 )  # fmt: skip
 GATEWAY = (REQUESTS, LATENCY, QUEUE, APPENDED, APPEND_BATCH, APPEND_FAILED, WAITING)
+AGENT = (CHUNK_RECORDS, CHUNK_TIME, CHUNK_LAG, COMMANDS_WRITTEN, ALARMS, DEAD_LETTERS)
 _LABEL_OF = {int(outcome): outcome.label for outcome in Outcome}
 
 
@@ -163,6 +172,36 @@ class WorkerMetrics(Metrics):
         self._lateness.observe(seconds)
 
 
+class AgentMetrics(Metrics):
+    """What a stateless agent counts, whatever its role."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._records = self._counter(CHUNK_RECORDS)
+        self._time = self._histogram(CHUNK_TIME)
+        self._lag = self._gauge(CHUNK_LAG)
+        self._commands = self._counter(COMMANDS_WRITTEN)
+        self._alarms = self._counter(ALARMS)
+        self.dead_letters = self._counter(DEAD_LETTERS)
+
+    def took(self, topic: str, records: int, seconds: float) -> None:
+        """Count a handled chunk."""
+        self._records.labels(topic).inc(records)
+        self._time.labels(topic).observe(seconds)
+
+    def lag(self, topic: str, partition: int, records: int) -> None:
+        """Set how many records of an assigned partition wait."""
+        self._lag.labels(topic, str(partition)).set(records)
+
+    def wrote(self, topic: str, commands: int) -> None:
+        """Count acked commands."""
+        self._commands.labels(topic).inc(commands)
+
+    def alarm(self, alarm: str) -> None:
+        """Count an alarm by the label of its log action."""
+        self._alarms.labels(alarm).inc()
+
+
 class GatewayMetrics(Metrics):
     """What a gateway counts."""
 
@@ -193,4 +232,4 @@ class GatewayMetrics(Metrics):
 
 def catalogue() -> Sequence[Metric]:
     """Every metric of every program, in the order of the reference."""
-    return (*WORKER, *GATEWAY)
+    return (*WORKER, *(metric for metric in AGENT if metric not in WORKER), *GATEWAY)

@@ -7,7 +7,7 @@ import faust
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from mode.worker import Worker
 
-from streams.faust_app import PlanApp, RoleWorker, plan_app
+from streams.faust_app import QuietApp, RoleWorker, plan_app
 
 
 async def test_the_app_joins_its_group_under_the_name_of_the_process_and_serves_nothing():
@@ -24,7 +24,7 @@ async def test_the_app_joins_its_group_under_the_name_of_the_process_and_serves_
 
 def test_the_methods_that_are_overridden_exist_and_are_called():
     assert "_create_directories" in inspect.getsource(faust.App.on_first_start)
-    assert PlanApp._create_directories is not faust.App._create_directories
+    assert QuietApp._create_directories is not faust.App._create_directories
     source = inspect.getsource(Worker)
     assert "add_signal_handler(signal.SIGTERM, self._on_sigterm)" in source
     assert "add_signal_handler(signal.SIGINT, self._on_sigint)" in source

@@ -1,0 +1,294 @@
+"""The frame of the stateless roles: a Faust agent that hands chunks to a handler, and what every process needs.
+
+A handler has one duty: what it was handed is done when `take` returns, or will be asked for again. An exception in it
+ends the process (its supervisor starts another, which goes on behind the last commit): bad input is the handler's to
+answer or to put away, so what comes out is a broken client or a bug.
+"""
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, NamedTuple, NoReturn, Protocol, cast
+
+from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+from mode import Service
+
+from agents import collector, exits
+from agents.command_writer import CommandWriter
+from agents.program import Program, begin, work
+from agents.watchdog import LoopGuard, Progress, Watchdog
+from domain.orders import COMMANDS, OrderCommand
+from domain.roles import Role
+from settings import AgentSettings
+from streams import kafka
+from streams.actions import Action
+from streams.chunks import ChunkConsumer, chunk_app
+from streams.faust_app import LOGGER
+from streams.identity import Identity
+from streams.logs import Log
+from streams.metrics import AgentMetrics
+from streams.plan import ask_members
+from streams.records import BatchCodec
+from streams.stock_records import BATCHES as STOCK_BATCHES
+from streams.topics import Topic, Topics, group_id, named
+
+ORDER_BATCHES: BatchCodec[OrderCommand] = BatchCodec(COMMANDS)
+WATCH_S = 1.0
+ENDS_S = 5.0
+ASK_S = 4.0
+FAREWELL_S = 5.0
+"""To finish the chunk at hand; one that takes longer is done again by whoever gets the partition."""
+
+
+class Context(NamedTuple):
+    """What a handler works with.
+
+    `watch` runs a coroutine beside the chunks, whose end by exception ends the process. `members`: processes of this
+    role that are alive, at least 1.
+    """
+
+    servers: str
+    topics: Topics
+    identity: Identity
+    sender: str
+    log: Log
+    metrics: AgentMetrics
+    watch: Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
+    members: Callable[[], int]
+
+    def producer(self, name: str) -> AIOKafkaProducer:
+        """An idempotent producer, not started; `name` tells it from this process's others."""
+        return kafka.producer(self.servers, f"{self.sender}-{name}")
+
+    def stock_commands(self, role: Role) -> CommandWriter:
+        """A writer of stock commands, not started."""
+        topic, log_id = self.topics.stock_commands.name, self.identity.log_id
+        return CommandWriter(lambda: self.producer("stock"), topic, STOCK_BATCHES, log_id, role, self.sender, self.log)
+
+    def order_commands(self, role: Role) -> CommandWriter:
+        """A writer of order commands, not started."""
+        topic, log_id = self.topics.order_commands.name, self.identity.log_id
+        return CommandWriter(lambda: self.producer("orders"), topic, ORDER_BATCHES, log_id, role, self.sender, self.log)
+
+
+class Handler(Protocol):
+    """One role's work."""
+
+    async def start(self, context: Context) -> None:
+        """Connect, before the first chunk. KafkaError or OSError: not reachable, the process ends (69)."""
+
+    async def take(self, source: TopicPartition, records: Sequence[ConsumerRecord]) -> None:
+        """Records of one partition, ascending; some may have been handed over before (to this process or another)."""
+
+    async def stop(self) -> None:
+        """Disconnect; no chunk is at hand."""
+
+
+class Duty(NamedTuple):
+    """A role: its name, the topics that it reads, those that it writes."""
+
+    program: str
+    reads: Sequence[Topic]
+    writes: Sequence[Topic]
+
+
+def run(settings: AgentSettings, duty: Duty, handler: Handler) -> int:
+    """Run until asked to stop; the exit code (agents/exits.py)."""
+    catalogue, metrics = named(settings.namespace), AgentMetrics()
+    program = begin(settings, duty.program, catalogue, (*duty.reads, *duty.writes), metrics)
+    if isinstance(program, int):
+        return program
+    shell = Shell(handler, duty, program, group_id(settings.namespace, duty.program), catalogue, metrics)
+    return work(program, shell.app, shell, shell, shell.leave)
+
+
+class Shell(Service):
+    """The service around a handler. Faust starts it before the app and stops it after."""
+
+    logger = logging.getLogger(LOGGER)
+
+    def __init__(
+        self, handler: Handler, duty: Duty, program: Program, group: str, topics: Topics, metrics: AgentMetrics
+    ) -> None:
+        super().__init__()
+        self.members = 1
+        self.app = chunk_app(
+            program.servers, group, program.me.incarnation, [topic.name for topic in duty.reads], self.take
+        )
+        self.app.on_partitions_assigned.connect(self._on_assigned)
+        self.app.on_partitions_revoked.connect(self._on_revoked)
+        self._context = Context(
+            program.servers,
+            topics,
+            program.identity,
+            program.me.incarnation,
+            program.log,
+            metrics,
+            self.watch,
+            lambda: self.members,
+        )
+        self._handler = handler
+        self._program = duty.program
+        self._group = group
+        self._log = program.log
+        self._metrics = metrics
+        self._busy = asyncio.Lock()
+        self._watchdog = Watchdog(time.monotonic())
+        self._guard = LoopGuard(self.end_hung)
+        self._beside: set[asyncio.Task[None]] = set()
+        self._assigned: frozenset[TopicPartition] | None = None
+        self._in_force = False
+        self._broker_away = False
+        self._positions: dict[str, Progress] = {}
+
+    # --- life -----------------------------------------------------------------------------------------------------
+
+    async def on_start(self) -> None:
+        """Connect the handler."""
+        try:
+            await self._handler.start(self._context)
+        except (KafkaError, OSError) as error:
+            self._exit(exits.UNAVAILABLE, f"cannot start: {error!r}")
+        collector.begin()
+        self._guard.start()
+        for loop in (self._beat(), self._look(), self._collect()):
+            self.watch(loop)
+
+    async def on_stop(self) -> None:
+        """Stop what runs beside the chunks, disconnect the handler."""
+        self._guard.stop()
+        tasks = list(self._beside)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._handler.stop()
+
+    async def leave(self) -> None:
+        """Finish the chunk at hand, if that is soon done, and begin no other."""
+        try:
+            async with asyncio.timeout(FAREWELL_S):
+                await self._busy.acquire()
+        except TimeoutError:
+            self._log(Action.STOPPING, program=self._program, reason="a chunk is left undone")
+
+    def watch(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        """Run it beside the chunks; an exception in it ends the process, its own end does not."""
+        task = asyncio.ensure_future(work)
+        self._beside.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._beside.discard(task)
+        if not task.cancelled() and task.exception():
+            self.end_failed(task.exception())
+
+    # --- chunks ---------------------------------------------------------------------------------------------------
+
+    async def take(self, source: TopicPartition, records: Sequence[ConsumerRecord]) -> None:
+        """Have the handler do it; an exception ends the process."""
+        async with self._busy:
+            began_s = time.monotonic()
+            task = asyncio.ensure_future(self._handler.take(source, records))
+            try:
+                await asyncio.wait([task])
+            except asyncio.CancelledError:
+                task.cancel()
+                raise
+            if task.exception():
+                self.end_failed(task.exception())
+            self._metrics.took(source.topic, len(records), time.monotonic() - began_s)
+
+    async def _on_assigned(self, _: object, /, *args: set[TopicPartition], **__: object) -> None:
+        (sources,) = args
+        self._in_force = True
+        if frozenset(sources) != self._assigned:
+            self._assigned = frozenset(sources)
+            partitions = [f"{source.topic} {source.partition}" for source in sorted(sources)]
+            self._log(Action.READY, program=self._program, partitions=partitions)
+
+    async def _on_revoked(self, _: object, /, *__: object, **___: object) -> None:
+        self._in_force = False
+
+    # --- watch ----------------------------------------------------------------------------------------------------
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(WATCH_S)
+            self._guard.beat()
+            now_s = time.monotonic()
+            reason = self._watchdog.why_hung(
+                now_s,
+                assigned=self._in_force or self._broker_away,
+                beats_s={"chunk": self._consumer.beat_s} if self._in_force and self._assigned else {},
+                positions=self._positions,
+            )
+            if reason:
+                self.end_hung(reason)
+
+    async def _look(self) -> None:
+        """Where reading is, where the log ends, who else is there."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self._context.servers, client_id=f"{self._context.sender}-admin")
+        try:
+            await admin.start()
+            while True:
+                try:
+                    async with asyncio.timeout(ASK_S):
+                        members = await ask_members(admin, self._group)
+                        self._positions = await self._look_at_positions()
+                except (KafkaError, TimeoutError) as error:
+                    self._broker(away=repr(error))
+                    self._positions = {}
+                else:
+                    self._broker(away="")
+                    self.members = len(members or ()) or self.members
+                await asyncio.sleep(ENDS_S)
+        finally:
+            await admin.close()
+
+    async def _look_at_positions(self) -> dict[str, Progress]:
+        sources = list(self._assigned or ()) if self._in_force else []
+        if not sources:
+            return {}
+        ends = await self._consumer.highwaters(*sources)
+        positions = {source: Progress(await self._consumer.at(source), ends[source]) for source in sources}
+        for source, progress in positions.items():
+            self._metrics.lag(source.topic, source.partition, max(0, progress.end - progress.position))
+        return {f"{source.topic} {source.partition}": progress for source, progress in positions.items()}
+
+    async def _collect(self) -> None:
+        while True:
+            await asyncio.sleep(collector.EVERY_S)
+            collector.tidy()
+
+    @property
+    def _consumer(self) -> ChunkConsumer:
+        return cast(ChunkConsumer, self.app.consumer)
+
+    def _broker(self, *, away: str) -> None:
+        if away and not self._broker_away:
+            self._log(Action.BROKER_AWAY, reason=away)
+        elif self._broker_away and not away:
+            self._log(Action.BROKER_BACK)
+        self._broker_away = bool(away)
+
+    # --- ends -----------------------------------------------------------------------------------------------------
+
+    def end_failed(self, error: BaseException | None) -> NoReturn:
+        """A bug, or a client that is broken: what is at hand is not acked, and is done again."""
+        self._log(Action.FAILED, program=self._program, reason=repr(error), error=error)
+        self._exit(exits.SOFTWARE, repr(error))
+
+    def end_hung(self, reason: str) -> None:
+        """End the process; its supervisor starts another."""
+        self._log(Action.HUNG, reason=reason)
+        self._exit(exits.TEMPORARY, reason)
+
+    def _exit(self, code: int, reason: str) -> NoReturn:
+        """At once, without a commit."""
+        self._log(Action.FAILED, program=self._program, reason=f"exit {code}: {reason}")
+        os._exit(code)
