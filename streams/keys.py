@@ -1,4 +1,4 @@
-"""The two secrets of an installation: what signs tokens, and what hashes customers. No default, made once, shared."""
+"""The secrets of an installation: what signs tokens, hashes customers, wraps data keys. Made once, shared."""
 
 import hashlib
 import os
@@ -10,6 +10,8 @@ KEY_BYTES = 32
 _FOLDER = "keys"
 _TOKEN = "token.key"  # noqa: S105 - a file's name
 _CUSTOMER = "customer.key"
+_WEBHOOK = "webhook.key"
+_ADDRESS = "address.key"
 
 
 class KeysError(Exception):
@@ -32,7 +34,7 @@ def ensure(data_dir: Path) -> Keys:
     """Make what is missing (files 0600 in `data_dir`/keys), then load. Safe when several programs start at once."""
     folder = data_dir / _FOLDER
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for name in (_TOKEN, _CUSTOMER):
+    for name in (_TOKEN, _CUSTOMER, _ADDRESS):
         if not (folder / name).exists():
             _make(folder / name)
     return load(data_dir)
@@ -42,6 +44,19 @@ def load(data_dir: Path) -> Keys:
     """Read both keys; KeysError if there are none yet or they are not safe to use."""
     folder = data_dir / _FOLDER
     return Keys(_read(folder / _TOKEN), _read(folder / _CUSTOMER))
+
+
+def load_address(data_dir: Path) -> bytes:
+    """The key that customers' data keys are wrapped by (adapters/sealing.py); KeysError as `load`."""
+    return _read(data_dir / _FOLDER / _ADDRESS)
+
+
+def webhook_secret(data_dir: Path) -> str:
+    """What the stand-in of `turnstile up` signs its webhooks with; made by the first call after `ensure`. KeysError."""
+    path = data_dir / _FOLDER / _WEBHOOK
+    if not path.exists():
+        _make(path)
+    return f"whsec_{_read(path).hex()}"
 
 
 def _make(path: Path) -> None:

@@ -39,7 +39,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """One consistent view of the database. SqlAwayError, SchemaError."""
-        with _answered():
+        with self._answered():
             self._prepare()
             with self._engine.begin() as connection:
                 yield connection
@@ -47,7 +47,7 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """One transaction, committed at the end, undone by an exception. SqlAwayError, SchemaError."""
-        with _answered():
+        with self._answered():
             self._prepare()
             with self._writing.begin() as connection:
                 yield connection
@@ -55,6 +55,14 @@ class Database:
     def close(self) -> None:
         """Close what is idle."""
         self._engine.dispose()
+
+    @contextmanager
+    def _answered(self) -> Iterator[None]:
+        try:
+            yield
+        except _AWAY as error:
+            self._is_prepared = False  # it may come back empty
+            raise SqlAwayError(str(error).splitlines()[0]) from error
 
     def _prepare(self) -> None:
         """Make the tables where there are none, once; any number of programs may do it at the same time."""
@@ -71,14 +79,6 @@ class Database:
                 message = f"the database has schema {version}, this program knows {VERSION}: use a later turnstile"
                 raise SchemaError(message)
         self._is_prepared = True
-
-
-@contextmanager
-def _answered() -> Iterator[None]:
-    try:
-        yield
-    except _AWAY as error:
-        raise SqlAwayError(str(error).splitlines()[0]) from error
 
 
 def _engine(address: str) -> Engine:

@@ -4,7 +4,7 @@ An event says where the order is now, whole (money, state, deadline); texts and 
 """
 
 from base64 import b64decode
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import msgspec
@@ -56,13 +56,12 @@ class Tables(NamedTuple):
 _encode = msgspec.json.Encoder().encode
 
 
-def known(orders: Iterable[Mapping[str, Any]], items: Iterable[Mapping[str, Any]], payments: Iterable[Mapping[str, Any]]
-) -> Tables:  # fmt: skip
+def known(orders: Iterable[Row], items: Iterable[Row], payments: Iterable[Row]) -> Tables:
     """From the rows of the database."""
     return Tables(
-        {row["order_id"]: dict(row) for row in orders},
-        {(row["order_id"], row["line"]): dict(row) for row in items},
-        {row["payment_id"]: dict(row) for row in payments},
+        {row["order_id"]: row for row in orders},
+        {(row["order_id"], row["line"]): row for row in items},
+        {row["payment_id"]: row for row in payments},
         [],
         set(),
         set(),

@@ -125,6 +125,7 @@ def _load(connection: Connection, orders: list[str]) -> rows.Tables:
     for start in range(0, len(orders), IN_MAX):
         some = orders[start : start + IN_MAX]
         for into, table in zip(found, (ORDERS, ORDER_ITEMS, PAYMENTS), strict=True):
-            query = select(table).where(table.c.order_id.in_(some))
-            into.extend(dict(row) for row in connection.execute(query).mappings())
+            result = connection.execute(select(table).where(table.c.order_id.in_(some)))
+            names = tuple(result.keys())
+            into.extend(dict(zip(names, row, strict=True)) for row in result)
     return rows.known(*found)

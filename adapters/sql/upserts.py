@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from adapters.sql.pool_rows import Pools
 from adapters.sql.reading import Cursor
-from adapters.sql.schema import CURSORS, INVENTORY, MAILS, ORDER_EVENTS, ORDER_ITEMS, ORDERS, PAYMENTS
+from adapters.sql.schema import CURSORS, CUSTOMER_KEYS, INVENTORY, MAILS, ORDER_EVENTS, ORDER_ITEMS, ORDERS, PAYMENTS
 
 Rows = Sequence[dict[str, Any]]
 
@@ -50,6 +50,10 @@ class Upserts:
         """A cursor where there is none."""
         place = {"ledger_offset": cursor.ledger_offset, "event_index": cursor.index, "log_offset": cursor.log_offset}
         self._keep(CURSORS, [{"topic": topic, "partition": partition, **place}])
+
+    def customer_key(self, customer: str, wrapped: bytes, now_ms: int) -> None:
+        """A customer's key where there is none."""
+        self._keep(CUSTOMER_KEYS, [{"user_id": customer, "wrapped_key": wrapped, "created_at": now_ms}])
 
     def _write(self, table: Table, rows: Rows, *, guard: str = "") -> None:
         if rows:

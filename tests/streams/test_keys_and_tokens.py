@@ -16,7 +16,8 @@ def test_keys_are_made_once_for_this_user_alone(tmp_path):
     assert made.token != made.customer
     assert {len(key) for key in made} == {32}
     files = sorted((tmp_path / "data" / "keys").iterdir())
-    assert [file.name for file in files] == ["customer.key", "token.key"]
+    assert [file.name for file in files] == ["address.key", "customer.key", "token.key"]
+    assert keys.load_address(tmp_path / "data") not in made
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
 
 
@@ -30,7 +31,7 @@ def test_two_installations_have_other_keys(tmp_path):
 def test_programs_that_start_at_once_get_the_same_keys(tmp_path):
     with ThreadPoolExecutor(8) as pool:
         assert len(set(pool.map(keys.ensure, [tmp_path] * 32))) == 1
-    assert len(list((tmp_path / "keys").iterdir())) == 2
+    assert len(list((tmp_path / "keys").iterdir())) == 3
 
 
 @pytest.mark.parametrize(
