@@ -68,9 +68,9 @@ class StripeProvider:
         try:
             response = await self._client.raw_request_async(wire.method, wire.path, **wire.params, **options)
         except stripe.APIConnectionError as error:
-            return Unknown(f"connection: {type(error.__cause__ or error).__name__}")
+            return Unknown(f"connection: {type(error.__cause__ or error).__name__}", outage=True)
         except (aiohttp.ClientError, TimeoutError) as error:  # while the answer's body was read
-            return Unknown(f"connection: {type(error).__name__}")
+            return Unknown(f"connection: {type(error).__name__}", outage=True)
         except stripe.StripeError as error:
             return reply_of(error.http_status or 0, error.headers or {}, error.json_body)
         return reply_of(response.code, response.headers, response.data)

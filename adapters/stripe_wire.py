@@ -32,6 +32,8 @@ RETRY_AFTER_MS = 1_000
 IDEMPOTENCY_ERROR = "idempotency_error"
 _INTENTS = "/v1/payment_intents"
 _CHARGE = ["latest_charge"]
+_OURS = frozenset({401, 403})
+"""The key is wrong, or may not: no call will do better."""
 _OK, _BAD, _DECLINED, _MISSING, _LIMITED, _BROKEN = 200, 400, 402, 404, 429, 500
 
 Json = Mapping[str, Any]
@@ -80,7 +82,7 @@ def reply_of(status: int, headers: Mapping[str, str], body: object) -> Reply:
     if status == _LIMITED:
         return Limited(_retry_after_ms(named))
     if status >= _BROKEN or not isinstance(body, Mapping):
-        return Unknown(f"http {status}", replayed)
+        return Unknown(f"http {status}", replayed, outage=not replayed)
     if status == _OK:
         return _seen(body, replayed=replayed)
     error = body.get("error")
@@ -96,7 +98,7 @@ def reply_of(status: int, headers: Mapping[str, str], body: object) -> Reply:
         return Unknown(IDEMPOTENCY_ERROR)
     if status in {_BAD, _MISSING}:
         return Refused(code, replayed)
-    return Unknown(f"http {status} {code}")
+    return Unknown(f"http {status} {code}", outage=status in _OURS)
 
 
 def intent_of(body: Json, *, replayed: bool = False) -> IntentSeen:

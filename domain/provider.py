@@ -147,10 +147,14 @@ class Limited(NamedTuple):
 
 
 class Unknown(NamedTuple):
-    """Done, not done, or still to be done. `replayed`: the first call of the key failed so, and nothing follows."""
+    """Done, not done, or still to be done. `replayed`: the first call of the key failed so, and nothing follows.
+
+    `outage`: it says something about the provider, not only about this call.
+    """
 
     why: str
     replayed: bool = False
+    outage: bool = False
 
 
 class NotSent(NamedTuple):
