@@ -1,9 +1,9 @@
 """Rows of the order tables as a fold of order events: plain dictionaries in, dictionaries out, no IO.
 
-An event says where the order is now, whole (money, state, deadline); texts and lines only where they are new.
+The last event of a change says where the order is now, whole (money, deadline); texts and lines only where they are
+new. Those before it say which states were passed; who the order is of stands in its first event.
 """
 
-from base64 import b64decode
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -85,12 +85,13 @@ def take(tables: Tables, event: OrderEvent) -> Row | None:
         return None
     if row is None:
         row = tables.orders[event.order] = _new_order(event)
-    _move(row, event)
+    _pass(row, event)
+    if event.pay:
+        _arrive(row, event)
     for line in event.lines:
         _take_line(tables, row, line)
     if event.attempt:
-        payment = pay(tables.payments, row, event)
-        tables.touched_payments.add(payment)
+        tables.touched_payments.add(pay(tables.payments, row, event))
     return row
 
 
@@ -105,27 +106,39 @@ def _new_order(event: OrderEvent) -> Row:
         "created_at": event.time_ms,
         "sequence": 0,
         "partition": event.partition,
+        "compensating": False,
+        "goal": "",
+        "reason": "",
         "pay": "",
         "attempt": 0,
         "provider_id": "",
         "action": "",
+        "captured": 0,
+        "refunded": 0,
+        "deadline_at": 0,
         "receipt": "",
         "partial": False,
     }
 
 
-def _move(row: Row, event: OrderEvent) -> None:
-    """The order's own columns. Of an attempt that is over, neither the intent nor what to do about it stays."""
-    is_same = event.attempt == row["attempt"]
-    row["user_id"] = event.customer or row["user_id"]
+def _pass(row: Row, event: OrderEvent) -> None:
+    """What any event of a change tells."""
     row["status"] = event.state
-    row["total_amount"] = event.amount
-    row["currency"] = event.currency or row["currency"]
-    row["shipping_address"] = b64decode(event.shipping) or row["shipping_address"]
-    row["payment_method"] = event.method or row["payment_method"]
-    row["updated_at"] = event.time_ms
     row["version"] = event.version
     row["sequence"] = event.sequence or row["sequence"]
+    row["updated_at"] = event.time_ms
+    row["user_id"] = event.customer or row["user_id"]
+    row["receipt"] = event.receipt or row["receipt"]
+    row["partial"] = event.partial or row["partial"]
+    row["shipping_address"] = bytes.fromhex(event.shipping) or row["shipping_address"]
+
+
+def _arrive(row: Row, event: OrderEvent) -> None:
+    """What only the last event of a change tells. Of an attempt that is over, no intent and no action stay."""
+    is_same = event.attempt == row["attempt"]
+    row["total_amount"] = event.amount
+    row["currency"] = event.currency or row["currency"]
+    row["payment_method"] = event.method or row["payment_method"]
     row["compensating"] = event.compensating
     row["goal"] = event.goal
     row["reason"] = event.reason
@@ -136,8 +149,6 @@ def _move(row: Row, event: OrderEvent) -> None:
     row["captured"] = event.captured
     row["refunded"] = event.refunded
     row["deadline_at"] = event.deadline_ms
-    row["receipt"] = event.receipt or row["receipt"]
-    row["partial"] = event.partial or row["partial"]
 
 
 def _take_line(tables: Tables, order: Row, line: Line) -> None:
@@ -164,7 +175,7 @@ def _take_line(tables: Tables, order: Row, line: Line) -> None:
     if line.unit_price >= 0:
         row["unit_price"] = line.unit_price
         row["subtotal"] = line.unit_price * row["quantity"]
-    row["currency"] = line.currency or row["currency"]
+        row["currency"] = order["currency"]
     row["reason"] = line.reason or row["reason"]
     row["deadline_at"] = line.deadline_ms or row["deadline_at"]
     row["shipped"] = max(line.shipped, row["shipped"])

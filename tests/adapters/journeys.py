@@ -1,7 +1,6 @@
 """Lives of orders as the events that the order ledger tells of them, made by hand."""
 
 import hashlib
-from base64 import b64encode
 from collections.abc import Iterator
 
 from domain.ids import order_text
@@ -46,26 +45,29 @@ def journey(
         time_ms = TIME_MS + offset
         return OrderEvent(
             order=order, partition=partition, offset=offset, index=index, time_ms=time_ms, version=change + 1,
-            state=state, currency="EUR", **{"kind": "changed", "amount": amount, **fields},
+            state=state, **{"kind": "changed", **fields},
         )  # fmt: skip
 
     line = Line(0, sku, partition, quantity, "h", PRICE, "EUR", TIME_MS + 300_000)
-    born = {
-        "customer": customer or customer_of(number), "lines": [line], "receipt": f"{partition}:{first}:0",
-        "shipping": b64encode(sealed).decode(), "method": "pm_card_visa", "pay": "A", "attempt": 1,
-        "deadline_ms": TIME_MS + 280_000, "cause": "born",
+    who = {
+        "customer": customer or customer_of(number), "receipt": f"{partition}:{first}:0", "shipping": sealed.hex(),
+        "lines": [line], "cause": "born",
     }  # fmt: skip
-    before = ""
-    for index, state in enumerate(("CREATED", "RESERVED", "PAYMENT_PENDING")):
-        asks = [AskBody("authorise", attempt=1, authorised=amount, currency="EUR")] if index == 2 else []
-        yield event(0, index, state, came_from=before, to=state, sequence=index + 1, asks=asks, **born)
-        before = state
+    where = {
+        "pay": "A", "attempt": 1, "method": "pm_card_visa", "amount": amount, "currency": "EUR",
+        "deadline_ms": TIME_MS + 280_000, "cause": "born", "lines": [line],
+        "asks": [AskBody("authorise", attempt=1, authorised=amount, currency="EUR")],
+    }  # fmt: skip
+    yield event(0, 0, "CREATED", to="CREATED", sequence=1, **who)
+    yield event(0, 1, "RESERVED", came_from="CREATED", to="RESERVED", sequence=2, cause="born")
+    yield event(0, 2, "PAYMENT_PENDING", came_from="RESERVED", to="PAYMENT_PENDING", sequence=3, **where)
+    before = "PAYMENT_PENDING"
     sequence = 3
     for change, (to, pay) in enumerate(PATHS[path], 1):
         captured = amount if pay in "KRF" else 0
         fields = {
             "pay": pay, "attempt": 1, "captured": captured, "refunded": amount if pay == "F" else 0,
-            "lines": [Line(0, sku, partition, quantity, _LETTERS[pay])], "cause": to.lower(),
+            "lines": [Line(0, "", -1, 0, _LETTERS[pay])], "cause": to.lower(), "amount": amount,
             "intent": f"pi_{number}" if pay == "H" else "",
         }  # fmt: skip
         if to == "PAID":
