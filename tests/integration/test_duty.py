@@ -122,6 +122,40 @@ async def test_a_chunk_at_hand_when_the_process_is_asked_to_stop_is_not_committe
     assert await committed(stage, TopicPartition(topic, 0)) == [0]
 
 
+async def test_processes_that_come_and_go_split_the_partitions_and_skip_nothing(stage, tallied):
+    topic = stage.topics.stock_events.name
+    sources = [TopicPartition(topic, number) for number in range(4)]
+    with tallied.program("t1", 20) as first, tallied.program("t2", 20) as second:
+        load = asyncio.ensure_future(_trickle(stage, topic, rounds=400))
+        await eventually(lambda: _split(first, second), within_s=40)
+        assert first.stop() == exits.STOPPED
+        await load
+        await eventually(lambda: _all(stage, sources, [400] * 4), within_s=40)
+        assert second.stop() == exits.STOPPED
+    assert tallied.offsets() == {(topic, number): set(range(400)) for number in range(4)}
+
+
+def _assigned(program: Program) -> list[str]:
+    ready = program.logged("program.ready")
+    return ready[-1]["partitions"] if ready else []
+
+
+def _split(first: Program, second: Program) -> bool:
+    return len(_assigned(first)) == len(_assigned(second)) == 4
+
+
+async def _trickle(stage: Stage, topic: str, rounds: int) -> None:
+    """A record into each partition, `rounds` times, over about 10 s."""
+    producer = kafka.producer(stage.servers, "test-trickle")
+    await producer.start()
+    try:
+        for _ in range(rounds):
+            await asyncio.gather(*[producer.send_and_wait(topic, b"x", partition=number) for number in range(4)])
+            await asyncio.sleep(0.02)
+    finally:
+        await producer.stop()
+
+
 async def test_a_bug_in_a_handler_ends_the_process_and_skips_nothing(stage, tallied):
     topic = stage.topics.order_events.name
     await fill(stage, topic, 1, partitions=1, value=b"bug")
