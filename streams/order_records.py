@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from domain import orders
 from domain.ids import Receipt, order_text
 from domain.order_changes import (
     ORDER_CHANGES,
@@ -21,7 +22,7 @@ from domain.order_changes import (
     Stepped,
     StockAsk,
 )
-from domain.orders import COMMANDS, OrderCommand, Phase, PlacedLine, Public
+from domain.orders import COMMANDS, Phase, PlacedLine, Public
 from domain.outcomes import Outcome
 from streams.order_events import AskBody, Line, OrderEvent, ReserveLine
 from streams.order_events import Decided as DecidedEvent
@@ -29,9 +30,9 @@ from streams.protocol import Pin, Tick, Yield
 from streams.records import EMPTY_DETAILS, BatchCodec, Decided, UndecodableError
 from streams.runs import Run, RunCodec
 
-OrderLogCommand = OrderCommand | Tick | Yield | Pin
+OrderCommand = orders.OrderCommand | Tick | Yield | Pin
 
-BATCHES: BatchCodec[OrderLogCommand] = BatchCodec(COMMANDS)
+BATCHES: BatchCodec[OrderCommand] = BatchCodec(COMMANDS)
 _CHANGES: RunCodec[OrderChange] = RunCodec(ORDER_CHANGES)
 _encode = msgspec.msgpack.Encoder().encode
 

@@ -7,11 +7,11 @@ from domain.order_changes import Begun, Buried, OrderChange, Stepped
 from domain.order_evolve import EVOLVE_ORDER, begin, sound
 from domain.order_rules import ORDER_RULES, OrderRules
 from domain.order_state import Orders
-from domain.orders import COMMANDS, OrderCommand
+from domain.orders import COMMANDS
 from domain.outcomes import InvariantViolatedError, Outcome
 from domain.roles import Role
 from streams.fold import Fault, FoldDecision
-from streams.order_records import BATCHES, OrderLogCommand, decode_details, encode_details
+from streams.order_records import BATCHES, OrderCommand, decode_details, encode_details
 from streams.records import BatchCodec, Decided
 from tables.order_rows import OrderTable
 
@@ -27,15 +27,13 @@ class OrderFold:
     def __init__(self, rules: Mapping[int, OrderRules] = ORDER_RULES) -> None:
         self._rules = rules
         self.rules_versions = frozenset(rules)
-        self.batches: BatchCodec[OrderLogCommand] = BATCHES
+        self.batches: BatchCodec[OrderCommand] = BATCHES
 
     def new_state(self, partition: int) -> Orders:
         """The state before the first record."""
         return Orders(OrderTable(), partition, self._rules)
 
-    def decide(
-        self, state: Orders, commands: Sequence[OrderLogCommand], role: Role, src: int, clk: int
-    ) -> FoldDecision:
+    def decide(self, state: Orders, commands: Sequence[OrderCommand], role: Role, src: int, clk: int) -> FoldDecision:
         """Sweep deadlines and unanswered requests that are due at `clk`, decide the commands in order, evolve by each.
 
         An exception in `decide` of one command: FAULT, and the next (W10). One out of here: the state is broken.
