@@ -48,7 +48,8 @@ class Context(NamedTuple):
     """What a handler works with.
 
     `watch` runs a coroutine beside the chunks, whose end by exception ends the process. `members`: processes of this
-    role that are alive, at least 1.
+    role that are alive, at least 1. `excuse(True)`: the chunk at hand waits for something outside that is away, so
+    standing still is no hanging; until `excuse(False)`.
     """
 
     servers: str
@@ -59,6 +60,7 @@ class Context(NamedTuple):
     metrics: AgentMetrics
     watch: Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
     members: Callable[[], int]
+    excuse: Callable[[bool], None]
 
     def producer(self, name: str) -> AIOKafkaProducer:
         """An idempotent producer, not started; `name` tells it from this process's others."""
@@ -96,9 +98,9 @@ class Duty(NamedTuple):
     writes: Sequence[Topic]
 
 
-def run(settings: AgentSettings, duty: Duty, handler: Handler) -> int:
-    """Run until asked to stop; the exit code (agents/exits.py)."""
-    catalogue, metrics = named(settings.namespace), AgentMetrics()
+def run(settings: AgentSettings, duty: Duty, handler: Handler, metrics: AgentMetrics | None = None) -> int:
+    """Run until asked to stop; the exit code (agents/exits.py). `metrics`: for a role that counts more than others."""
+    catalogue, metrics = named(settings.namespace), metrics or AgentMetrics()
     program = begin(settings, duty.program, catalogue, (*duty.reads, *duty.writes), metrics)
     if isinstance(program, int):
         return program
@@ -130,6 +132,7 @@ class Shell(Service):
             metrics,
             self.watch,
             lambda: self.members,
+            self.excuse,
         )
         self._handler = handler
         self._program = duty.program
@@ -144,6 +147,7 @@ class Shell(Service):
         self._in_force = False
         self._broker_away = False
         self._positions: dict[str, Progress] = {}
+        self._is_excused = False
 
     # --- life -----------------------------------------------------------------------------------------------------
 
@@ -174,6 +178,10 @@ class Shell(Service):
                 await self._busy.acquire()
         except TimeoutError:
             self._log(Action.STOPPING, program=self._program, reason="a chunk is left undone")
+
+    def excuse(self, is_excused: bool) -> None:  # noqa: FBT001 - it is a state
+        """Whether standing still is for something outside that is away."""
+        self._is_excused = is_excused
 
     def watch(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         """Run it beside the chunks; an exception in it ends the process, its own end does not."""
@@ -225,7 +233,7 @@ class Shell(Service):
                 now_s,
                 assigned=self._in_force or self._broker_away,
                 beats_s={"chunk": self._consumer.beat_s} if self._in_force and self._assigned else {},
-                positions=self._positions,
+                positions={} if self._is_excused else self._positions,
             )
             if reason:
                 self.end_hung(reason)

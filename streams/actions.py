@@ -49,12 +49,39 @@ class Action(Enum):
     APPEND_FAILED = ("ledger.append-failed", CRITICAL, "an append to partition {partition} failed: {reason}")
     DEAD_LETTER = ("dead-letter.written", ERROR, "{topic} {partition}:{offset} went to the dead letters: {reason}")
 
+    # The system of record and its mail.
+    SQL_AWAY = ("sql.away", ERROR, "the system of record does not answer: {reason}")
+    SQL_BACK = ("sql.back", INFO, "the system of record answers again after {seconds} s")
+    SQL_HOLE = ("sql.hole", WARNING, "{topic} {partition} is read again from {start}: the system of record lacks it")
+    MAIL_DEFERRED = ("mail.deferred", WARNING, "mail {template} about {order} did not go: {reason}")
+    MAIL_FAILED = ("mail.failed", ERROR, "mail {template} about {order} is given up: {reason}")
+
     # Gateway.
     GATEWAY_READY = ("gateway.ready", INFO, "the gateway listens at {address}")
     PRODUCER_REPLACED = ("producer.replaced", WARNING, "a new producer after a failed send: {reason}")
     CAUGHT_UP = ("view.caught-up", INFO, "the view has read back partition {partition} to {offset}")
     OUTCOME_UNKNOWN = ("append.outcome-unknown", WARNING, "a batch of {commands} for {partition} was not acked in time")
     REQUEST_FAILED = ("request.failed", ERROR, "a bug in serving {route}: {reason}")
+
+    # Payment and compensation. Each names its order: what becomes of it stands in order.events.
+    PROVIDER_AWAY = ("provider.away", WARNING, "the payment provider does not answer; the next probe is in {seconds} s")
+    PROVIDER_BACK = ("provider.back", INFO, "the payment provider answers again")
+    PROVIDER_REFUSES = ("provider.refuses", ERROR, "the payment provider does not take our key: {reason}")
+    PAYMENT_UNKNOWN = (
+        "payment.unknown",
+        WARNING,
+        "{kind} of order {order}, attempt {attempt} is unknown after {tries} tries: {reason}",
+    )
+    REFUND_STUCK = (
+        "refund.stuck",
+        ERROR,
+        "{kind} of order {order}, attempt {attempt} is not done after {tries} tries: {reason}",
+    )
+    ORPHAN_CLOSED = ("orphan.closed", ERROR, "{amount} of intent {intent} had no living order {order}: {outcome}")
+    PAYMENT_DONE = ("payment.done", DEBUG, "{kind} of order {order}, attempt {attempt}: {outcome}")
+    REQUEST_DROPPED = ("payment.dropped", DEBUG, "{kind} of order {order}, attempt {attempt} is given up: {reason}")
+    SWEPT = ("orphan.swept", INFO, "{intents} intents up to {until_ms} looked through, {hints} hinted at")
+    EVENT_UNREADABLE = ("event.unreadable", ERROR, "{topic} {partition}:{offset} is no order event: {reason}")
 
     # The provider's stand-in.
     STAND_IN_READY = ("stand-in.ready", INFO, "the stand-in listens at {address}, its book has {intents} intents")

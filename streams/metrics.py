@@ -24,6 +24,7 @@ from streams.effects import Role
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _BATCH = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 _LATENCY_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+_PROVIDER_S = (0.01, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _LATE_S = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 
 
@@ -67,6 +68,9 @@ APPENDED = Metric("turnstile_appended_commands_total", "counter", "Commands acke
 APPEND_BATCH = Metric("turnstile_appended_batch_commands", "histogram", "Commands in an acked record", (), _BATCH)
 APPEND_FAILED = Metric("turnstile_append_failures_total", "counter", "Batches not acked in time, or refused")
 WAITING = Metric("turnstile_waiting_requests", "gauge", "Requests that wait for a decision (Prefer: wait)")
+STREAMS = Metric("turnstile_open_streams", "gauge", "Streams of order events that clients have open")
+TAIL = Metric("turnstile_tail_orders", "gauge", "Orders whose last event the system of record does not have yet")
+WEBHOOKS = Metric("turnstile_webhooks_total", "counter", "Signed webhooks: appended, duplicate, ignored", ("result",))
 
 CHUNK_RECORDS = Metric("turnstile_agent_records_total", "counter", "Records that this agent has handled", ("topic",))
 CHUNK_TIME = Metric("turnstile_agent_chunk_seconds", "histogram", "Time to handle a chunk", ("topic",), _LATENCY_S)
@@ -75,23 +79,50 @@ CHUNK_LAG = Metric(
     ("topic", "partition"),
 )  # fmt: skip
 COMMANDS_WRITTEN = Metric("turnstile_agent_commands_total", "counter", "Commands that this agent appended", ("topic",))
+SQL_EVENTS = Metric(
+    "turnstile_sql_events_total", "counter", "Order events: fresh, or repeated and skipped", ("result",)
+)
+SQL_AWAY = Metric("turnstile_sql_away", "gauge", "1 while the system of record does not answer")
+MAILS = Metric("turnstile_mails_total", "counter", "Mails: sent, failed, deferred, without an address", ("result",))
 
 WORKER = (
     DECISIONS, REPEATS, RECORDS, BATCH, LAG, ROLE, EPOCH, UNPUBLISHED, CLAIMS, TAKEOVERS, FENCES, YIELDS, STALE,
     DUPLICATES, ALARMS, REPUBLISHED, DEAD_LETTERS, LATENESS,
 )  # fmt: skip
-GATEWAY = (REQUESTS, LATENCY, QUEUE, APPENDED, APPEND_BATCH, APPEND_FAILED, WAITING)
+PAYMENT = (
+    PAY_JOBS, PAY_QUEUE, PAY_IN_FLIGHT, PAY_CIRCUIT, PAY_STUCK, PAY_LET_GO, PAY_OUTCOMES, PAY_CALLS, PAY_CALL_TIME,
+)  # fmt: skip
+GATEWAY = (REQUESTS, LATENCY, QUEUE, APPENDED, APPEND_BATCH, APPEND_FAILED, WAITING, STREAMS, TAIL, WEBHOOKS)
+PAY_JOBS = Metric("turnstile_payment_requests", "gauge", "Requests of orders in hand")
+PAY_QUEUE = Metric("turnstile_payment_queue_calls", "gauge", "Calls that wait for the rate limit or the breaker")
+PAY_IN_FLIGHT = Metric("turnstile_payment_in_flight_calls", "gauge", "Calls that the provider has not answered yet")
+PAY_CIRCUIT = Metric("turnstile_payment_circuit", "gauge", "Circuit breaker: 0 closed, 1 half-open, 2 open")
+PAY_STUCK = Metric("turnstile_payment_stuck_requests", "gauge", "Requests in hand past their retries", ("kind",))
+PAY_LET_GO = Metric("turnstile_payment_let_go_total", "counter", "Requests for which there was no room")
+PAY_OUTCOMES = Metric(
+    "turnstile_payment_outcomes_total",
+    "counter",
+    "Requests carried out; outcome none: nothing told",
+    ("kind", "outcome"),
+)
+PAY_CALLS = Metric("turnstile_payment_calls_total", "counter", "Calls to the provider by what came", ("call", "reply"))
+PAY_CALL_TIME = Metric(
+    "turnstile_payment_call_seconds", "histogram", "Time to the provider's answer", ("call",), _PROVIDER_S
+)
+
 AGENT = (CHUNK_RECORDS, CHUNK_TIME, CHUNK_LAG, COMMANDS_WRITTEN, ALARMS, DEAD_LETTERS)
+CONFIRMATION = (SQL_EVENTS, SQL_AWAY, MAILS)
 _LABEL_OF = {int(outcome): outcome.label for outcome in Outcome}
 
 
 class Metrics:
-    """A program's registry, with the process's own figures (memory, CPU, descriptors)."""
+    """A program's registry, with the process's own figures (memory, CPU, descriptors); or more metrics in `registry`."""
 
-    def __init__(self) -> None:
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # one more series a counter, for OpenMetrics only
-        self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
+        self.registry = registry or CollectorRegistry()
+        if registry is None:
+            ProcessCollector(registry=self.registry)
 
     def render(self) -> bytes:
         """Prometheus' text format; serve it as CONTENT_TYPE."""
@@ -202,6 +233,54 @@ class AgentMetrics(Metrics):
         self._alarms.labels(alarm).inc()
 
 
+class ConfirmationMetrics(AgentMetrics):
+    """What the confirmation agent counts besides."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._events = self._counter(SQL_EVENTS)
+        self.sql_away = self._gauge(SQL_AWAY)
+        self._mails = self._counter(MAILS)
+
+    def applied(self, *, fresh: int, repeated: int) -> None:
+        """Count events of one transaction."""
+        self._events.labels("fresh").inc(fresh)
+        self._events.labels("repeated").inc(repeated)
+
+    def mailed(self, result: str, count: int = 1) -> None:
+        """Count what became of mails: sent, failed, deferred, without-address."""
+        self._mails.labels(result).inc(count)
+
+
+class PaymentMetrics(Metrics):
+    """What an agent counts that calls the payment provider, in the registry of its AgentMetrics."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        super().__init__(registry)
+        self.jobs = self._gauge(PAY_JOBS)
+        self.queue = self._gauge(PAY_QUEUE)
+        self.in_flight = self._gauge(PAY_IN_FLIGHT)
+        self.circuit = self._gauge(PAY_CIRCUIT)
+        self.let_go = self._counter(PAY_LET_GO)
+        self._stuck = self._gauge(PAY_STUCK)
+        self._outcomes = self._counter(PAY_OUTCOMES)
+        self._calls = self._counter(PAY_CALLS)
+        self._time = self._histogram(PAY_CALL_TIME)
+
+    def stuck(self, kind: str, requests: int) -> None:
+        """Set how many requests of a kind are still open after all their retries."""
+        self._stuck.labels(kind).set(requests)
+
+    def came_to(self, kind: str, outcome: str) -> None:
+        """Count a request that is at its end."""
+        self._outcomes.labels(kind, outcome).inc()
+
+    def called(self, call: str, reply: str, seconds: float) -> None:
+        """Count a call. Both are names of domain/provider.py."""
+        self._calls.labels(call, reply).inc()
+        self._time.labels(call).observe(seconds)
+
+
 class GatewayMetrics(Metrics):
     """What a gateway counts."""
 
@@ -214,11 +293,18 @@ class GatewayMetrics(Metrics):
         self._append_batch = self._histogram(APPEND_BATCH)
         self.append_failures = self._counter(APPEND_FAILED)
         self.waiting = self._gauge(WAITING)
+        self.streams = self._gauge(STREAMS)
+        self.tail = self._gauge(TAIL)
+        self._webhooks = self._counter(WEBHOOKS)
 
     def answered(self, route: str, status: int, seconds: float) -> None:
         """Count a request. `route` is the route's template (`/v1/orders/{id}`), "unmatched" where none matched."""
         self._requests.labels(route, str(status)).inc()
         self._latency.labels(route).observe(seconds)
+
+    def webhook(self, result: str) -> None:
+        """Count a webhook whose signature is good: appended, duplicate, or ignored (no order of this log)."""
+        self._webhooks.labels(result).inc()
 
     def queued(self, partition: int, commands: int) -> None:
         """Set the length of a partition's queue."""
@@ -232,4 +318,4 @@ class GatewayMetrics(Metrics):
 
 def catalogue() -> Sequence[Metric]:
     """Every metric of every program, in the order of the reference."""
-    return (*WORKER, *(metric for metric in AGENT if metric not in WORKER), *GATEWAY)
+    return (*WORKER, *(metric for metric in AGENT if metric not in WORKER), *CONFIRMATION, *GATEWAY)
