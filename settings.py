@@ -71,6 +71,15 @@ class PaymentSettings(AgentSettings):
     """`python -m agents payment`, `python -m agents compensation`."""
 
     stripe_key: SecretStr = Field(SecretStr(""), description="Secret key at Stripe, for stripe://")
+    calls_per_s: float = Field(
+        25,
+        ge=0,
+        description="Calls that the provider allows in a second, of reads and of writes, to all agents together; "
+        "Stripe: 25 with a test key, 100 live; 0 = no limit",
+    )
+    calls_in_flight: int = Field(256, ge=1, description="Calls of one agent at once")
+    call_timeout_s: float = Field(30, gt=0, description="After this the outcome of a call counts as unknown")
+    sweep_s: float = Field(600, gt=0, description="How often money without a living order is looked for")
 
 
 class ConfirmationSettings(AgentSettings):

@@ -79,20 +79,6 @@ CHUNK_LAG = Metric(
     ("topic", "partition"),
 )  # fmt: skip
 COMMANDS_WRITTEN = Metric("turnstile_agent_commands_total", "counter", "Commands that this agent appended", ("topic",))
-SQL_EVENTS = Metric(
-    "turnstile_sql_events_total", "counter", "Order events: fresh, or repeated and skipped", ("result",)
-)
-SQL_AWAY = Metric("turnstile_sql_away", "gauge", "1 while the system of record does not answer")
-MAILS = Metric("turnstile_mails_total", "counter", "Mails: sent, failed, deferred, without an address", ("result",))
-
-WORKER = (
-    DECISIONS, REPEATS, RECORDS, BATCH, LAG, ROLE, EPOCH, UNPUBLISHED, CLAIMS, TAKEOVERS, FENCES, YIELDS, STALE,
-    DUPLICATES, ALARMS, REPUBLISHED, DEAD_LETTERS, LATENESS,
-)  # fmt: skip
-PAYMENT = (
-    PAY_JOBS, PAY_QUEUE, PAY_IN_FLIGHT, PAY_CIRCUIT, PAY_STUCK, PAY_LET_GO, PAY_OUTCOMES, PAY_CALLS, PAY_CALL_TIME,
-)  # fmt: skip
-GATEWAY = (REQUESTS, LATENCY, QUEUE, APPENDED, APPEND_BATCH, APPEND_FAILED, WAITING, STREAMS, TAIL, WEBHOOKS)
 PAY_JOBS = Metric("turnstile_payment_requests", "gauge", "Requests of orders in hand")
 PAY_QUEUE = Metric("turnstile_payment_queue_calls", "gauge", "Calls that wait for the rate limit or the breaker")
 PAY_IN_FLIGHT = Metric("turnstile_payment_in_flight_calls", "gauge", "Calls that the provider has not answered yet")
@@ -109,14 +95,27 @@ PAY_CALLS = Metric("turnstile_payment_calls_total", "counter", "Calls to the pro
 PAY_CALL_TIME = Metric(
     "turnstile_payment_call_seconds", "histogram", "Time to the provider's answer", ("call",), _PROVIDER_S
 )
+SQL_EVENTS = Metric(
+    "turnstile_sql_events_total", "counter", "Order events: fresh, or repeated and skipped", ("result",)
+)
+SQL_AWAY = Metric("turnstile_sql_away", "gauge", "1 while the system of record does not answer")
+MAILS = Metric("turnstile_mails_total", "counter", "Mails: sent, failed, deferred, without an address", ("result",))
 
+WORKER = (
+    DECISIONS, REPEATS, RECORDS, BATCH, LAG, ROLE, EPOCH, UNPUBLISHED, CLAIMS, TAKEOVERS, FENCES, YIELDS, STALE,
+    DUPLICATES, ALARMS, REPUBLISHED, DEAD_LETTERS, LATENESS,
+)  # fmt: skip
+GATEWAY = (REQUESTS, LATENCY, QUEUE, APPENDED, APPEND_BATCH, APPEND_FAILED, WAITING, STREAMS, TAIL, WEBHOOKS)
+PAYMENT = (
+    PAY_JOBS, PAY_QUEUE, PAY_IN_FLIGHT, PAY_CIRCUIT, PAY_STUCK, PAY_LET_GO, PAY_OUTCOMES, PAY_CALLS, PAY_CALL_TIME,
+)  # fmt: skip
 AGENT = (CHUNK_RECORDS, CHUNK_TIME, CHUNK_LAG, COMMANDS_WRITTEN, ALARMS, DEAD_LETTERS)
 CONFIRMATION = (SQL_EVENTS, SQL_AWAY, MAILS)
 _LABEL_OF = {int(outcome): outcome.label for outcome in Outcome}
 
 
 class Metrics:
-    """A program's registry, with the process's own figures (memory, CPU, descriptors); or more metrics in `registry`."""
+    """A program's registry, with the process's own figures (memory, CPU, descriptors); or more in a given one."""
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # one more series a counter, for OpenMetrics only
@@ -318,4 +317,4 @@ class GatewayMetrics(Metrics):
 
 def catalogue() -> Sequence[Metric]:
     """Every metric of every program, in the order of the reference."""
-    return (*WORKER, *(metric for metric in AGENT if metric not in WORKER), *CONFIRMATION, *GATEWAY)
+    return (*WORKER, *(metric for metric in AGENT if metric not in WORKER), *PAYMENT, *CONFIRMATION, *GATEWAY)
