@@ -11,11 +11,12 @@ START_MS = 1_750_000_000_000
 class Log:
     """Dense offsets, LogAppendTime. `skew_ms`: the broker's clock against the simulated one, changed by a fault."""
 
-    __slots__ = ("_scheduler", "name", "partition", "records", "skew_ms", "start", "watchers")
+    __slots__ = ("_scheduler", "name", "partition", "records", "skew_ms", "start", "topic", "watchers")
 
-    def __init__(self, scheduler: Scheduler, name: str, partition: int) -> None:
+    def __init__(self, scheduler: Scheduler, topic: str, partition: int) -> None:
         self._scheduler = scheduler
-        self.name = name
+        self.topic = topic
+        self.name = f"{topic}.{partition}"
         self.partition = partition
         self.records: list[tuple[int, bytes]] = []
         self.skew_ms = 0

@@ -31,9 +31,9 @@ class Part:
         self.place = place
         self.partition = partition
         self.name = f"{fold.name}{partition}"
-        self.commands = Log(scheduler, f"{fold.name}.commands{partition}", partition)
-        self.ledger = Log(scheduler, f"{fold.name}.ledger{partition}", partition)
-        self.events = Log(scheduler, f"{fold.name}.events{partition}", partition)
+        self.commands = Log(scheduler, f"{fold.name}.commands", partition)
+        self.ledger = Log(scheduler, f"{fold.name}.ledger", partition)
+        self.events = Log(scheduler, f"{fold.name}.events", partition)
 
     def begin(self, log_id: bytes, partitions: int) -> None:
         """What `turnstile topics apply` does."""

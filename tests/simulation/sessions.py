@@ -50,10 +50,13 @@ class Session:
 
     def send(self, log: Log, value: bytes, on_ack: Callable[[int], None] | None = None) -> None:
         """Append; `on_ack` gets the offset, or UNKNOWN."""
+        world = self._world
+        world.reached(f"{log.topic}: before an append", self._process)
+        if self.dead:
+            return
         lane = self._lanes.get(log.name)
         if lane is None:
             lane = self._lanes[log.name] = Lane()
-        world = self._world
         lane.lands_ms = max(lane.lands_ms, world.now_ms + self._process.trip_ms())
         flight = Flight(value, on_ack)
         lane.flights.append(flight)
@@ -70,6 +73,8 @@ class Session:
             world.count("ghosts landed")
             world.note(f"a ghost of {self._process.name} lands in {log.name} at {log.end}")
         offset = log.append(flight.value)
+        if not self.dead:
+            world.reached(f"{log.topic}: appended", self._process)
         if self.dead or lane.stuck or flight.on_ack is None:
             return
         delay_ms = self._process.trip_ms()
@@ -86,10 +91,14 @@ class Session:
                 world.count("acks unknown")
                 offset = UNKNOWN
         lane.acked_ms = max(lane.acked_ms, world.now_ms + delay_ms)
-        self._process.later(lane.acked_ms - world.now_ms, self._ack, flight, offset, stream=f"{self._name}:{log.name}")
+        stream = f"{self._name}:{log.name}"
+        self._process.later(lane.acked_ms - world.now_ms, self._ack, log, flight, offset, stream=stream)
 
-    def _ack(self, flight: Flight, offset: int) -> None:
-        if not self.dead and flight.on_ack is not None:
+    def _ack(self, log: Log, flight: Flight, offset: int) -> None:
+        if self.dead or flight.on_ack is None:
+            return
+        self._world.reached(f"{log.topic}: acked", self._process)
+        if not self.dead:
             flight.on_ack(offset)
 
     def _lose(self, lane: Lane, log: Log) -> None:

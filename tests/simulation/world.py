@@ -25,7 +25,7 @@ from tests.simulation.referee import Referee
 from tests.simulation.ruler import Ruler
 from tests.simulation.scheduler import Scheduler
 from tests.simulation.stock_referee import StockReferee
-from tests.simulation.weather import draw
+from tests.simulation.weather import Weather, draw
 from tests.simulation.worker import Seat, Worker
 
 SKUS = ("A", "B", "C")
@@ -48,7 +48,7 @@ class World:
         self.seed = seed
         self.mutation = mutation
         self.rng = Random(seed)
-        self.weather = mutation.weather(draw(self.rng))
+        self.weather = mutation.weather(self.draw_weather())
         self.counts: Counter[str] = Counter()
         self.trace: list[str] | None = [] if traced else None
         self.faulty = True
@@ -66,9 +66,10 @@ class World:
         self.group = Group(self)
         self.workers = [Worker(self, f"w{n}") for n in range(3)]
         self.gateways = [Gateway(self, f"g{n}") for n in range(2)]
+        self.operator = self.new_operator()
         self.agents: list[Process] = []
         """Stateless agents: relays, payment, compensation, confirmation."""
-        self.operator = Operator(self)
+        self.add_agents()
         self.ruler = Ruler(self)
         for part in self.parts:
             for worker in self.workers:
@@ -76,9 +77,17 @@ class World:
             for gateway in self.gateways:
                 part.events.watchers.append(lambda _, gateway=gateway: gateway.wake())
 
-    def add_part(self, fold: Fold[Any], partition: int, referee: type[Referee]) -> Part:
+    def draw_weather(self) -> Weather:
+        """From the seed."""
+        return draw(self.rng)
+
+    def new_operator(self) -> Operator:
+        """Who opens the sale."""
+        return Operator(self)
+
+    def add_part(self, fold: Fold[Any], partition: int, referee: type[Referee], kind: type[Part] = Part) -> Part:
         """A partition of a ledger, from its genesis on."""
-        part = Part(self._scheduler, fold, len(self.parts), partition)
+        part = kind(self._scheduler, fold, len(self.parts), partition)
         self.parts.append(part)
         for log in (part.commands, part.ledger, part.events):
             self.logs[log.name] = log
@@ -88,6 +97,9 @@ class World:
 
     def add_parts(self) -> None:
         """Of other ledgers than stock."""
+
+    def add_agents(self) -> None:
+        """Where there are orders."""
 
     # --- what the parts ask of the world ----------------------------------------------------------------------------
 
@@ -136,6 +148,9 @@ class World:
     def forged(self, part: Part) -> Any:
         """A command that a gateway may not send."""
         return Adjust("A", 99, "forged", "")
+
+    def reached(self, point: str, process: Process) -> None:
+        """A named point in a process's work: a test may kill it there."""
 
     def on_worker_started(self, worker: Worker) -> None:
         """It joins the group."""
