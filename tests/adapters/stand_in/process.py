@@ -26,6 +26,7 @@ class StandInProcess:
         self._settings = {
             "stand_in_book": self.book,
             "stand_in_behaviour": behaviour,
+            "stand_in_port": 0,
             "log_format": "json",
             **settings,
         }
@@ -33,8 +34,7 @@ class StandInProcess:
 
     def start(self) -> None:
         """Return when it listens."""
-        port = self.address.rpartition(":")[2] or 0
-        environment = environment_with({**self._settings, "stand_in_port": port})
+        environment = environment_with(self._settings)
         with self._log.open("w") as log:
             self._process = subprocess.Popen((sys.executable, "-m", "adapters.stand_in"), env=environment, stderr=log)
         deadline = time.monotonic() + READY_S
@@ -43,6 +43,7 @@ class StandInProcess:
             assert time.monotonic() < deadline, self._log.read_text()
             time.sleep(0.02)
         self.address = ready[0]["address"]
+        self._settings["stand_in_port"] = self.address.rpartition(":")[2]
 
     def kill(self) -> None:
         self._process.kill()
