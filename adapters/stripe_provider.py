@@ -80,21 +80,30 @@ class StripeProvider:
         await self._http.close_async()
 
 
+def check_url(url: str, key: str) -> None:
+    """ValueError if it names no provider, or nothing that could be one."""
+    if url.startswith(IN_PROCESS):
+        behaviour_of(url)
+    elif url.startswith(OVER_HTTP):
+        http_address(url)
+    elif url != REAL:
+        message = f"{url}: expected {REAL}, {IN_PROCESS} or {OVER_HTTP}HOST:PORT"
+        raise ValueError(message)
+    elif not key:
+        message = f"{REAL} needs TURNSTILE_STRIPE_KEY"
+        raise ValueError(message)
+
+
 def make_provider(url: str, *, key: str = "", timeout_s: float = 30.0, connections: int = 100) -> Provider:
     """`stripe://` with the account's secret `key`, `stand-in+http://HOST:PORT`, or `stand-in://?BEHAVIOUR` in process.
 
-    Call it inside of a running loop. `connections`: at most so many at once, kept alive. ValueError for another URL.
+    Call it inside of a running loop. `connections`: at most so many at once, kept alive. ValueError as check_url.
     """
+    check_url(url, key)
     if url.startswith(IN_PROCESS):
         return with_http(KeyedInProcess(Book(behaviour_of(url)), timeout_s=timeout_s))
     if url.startswith(OVER_HTTP):
         return with_http(_network(timeout_s, connections, None), address=http_address(url))
-    if url != REAL:
-        message = f"{url}: expected {REAL}, {IN_PROCESS} or {OVER_HTTP}HOST:PORT"
-        raise ValueError(message)
-    if not key:
-        message = f"{REAL} needs TURNSTILE_STRIPE_KEY"
-        raise ValueError(message)
     authorities = ssl.create_default_context(cafile=stripe.ca_bundle_path)
     return with_http(_network(timeout_s, connections, authorities), key=key)
 

@@ -83,6 +83,13 @@ def reply_of(status: int, headers: Mapping[str, str], body: object) -> Reply:
         return Limited(_retry_after_ms(named))
     if status >= _BROKEN or not isinstance(body, Mapping):
         return Unknown(f"http {status}", replayed, outage=not replayed)
+    try:
+        return _reply(status, named, body, replayed=replayed)
+    except (KeyError, TypeError, ValueError) as error:  # a status that is newer than this code, say
+        return Unknown(f"http {status} {error!r}", replayed)
+
+
+def _reply(status: int, headers: Mapping[str, str], body: Json, *, replayed: bool) -> Reply:
     if status == _OK:
         return _seen(body, replayed=replayed)
     error = body.get("error")
@@ -93,7 +100,7 @@ def reply_of(status: int, headers: Mapping[str, str], body: object) -> Reply:
         intent = error.get("payment_intent")
         return intent_of(intent, replayed=replayed) if isinstance(intent, Mapping) else Refused(code, replayed)
     if code == "rate_limit":  # as 429 was once said
-        return Limited(_retry_after_ms(named))
+        return Limited(_retry_after_ms(headers))
     if status == _BAD and error.get("type") == IDEMPOTENCY_ERROR:
         return Unknown(IDEMPOTENCY_ERROR)
     if status in {_BAD, _MISSING}:

@@ -36,6 +36,8 @@ class Gate:
 
     def __init__(self, reads: Bucket, writes: Bucket, breaker: Breaker, in_flight_max: int) -> None:
         self.in_flight = 0
+        self.outage = ""
+        """What the last call met with that counted as one."""
         self._buckets = {False: reads, True: writes}
         self._waiting: dict[bool, list[Waiter]] = {False: [], True: []}
         self._breaker = breaker
@@ -51,12 +53,13 @@ class Gate:
         return await ready
 
     def leave(self, ticket: Ticket, reply: Reply | None) -> None:
-        """The call has ended, None: by an exception."""
+        """The call has ended; None: by an exception, which ends the process."""
         self.in_flight -= 1
         if isinstance(reply, Limited):
             self._buckets[ticket.write].pause(reply.retry_after_ms / 1_000)
-        outage = reply is None or (isinstance(reply, Unknown) and reply.outage)
-        self._breaker.ended(ticket.turn, outage=outage)
+        outage = reply.why if isinstance(reply, Unknown) and reply.outage else ""
+        self.outage = outage or self.outage
+        self._breaker.ended(ticket.turn, outage=bool(outage))
         self._pump()
 
     def set_rate(self, per_s: float) -> None:

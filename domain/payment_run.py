@@ -165,7 +165,7 @@ class Run(Inquiry):
             return Done(Operation.VOID, None, intent, reason="not this order's")
         done = Done(Operation.VOID, None, intent, reason="nothing is alive")
         generation = 1
-        while _is_alive(seen):
+        while is_alive(seen):
             call: Cancel | Refund
             if seen.status is Status.SUCCEEDED:
                 left = seen.captured - seen.refunded
@@ -180,7 +180,7 @@ class Run(Inquiry):
                 return _given_up(done.operation, intent)
             generation += is_replayed(reply)
             seen = yield from self._retrieve(intent)
-            if _is_alive(seen):
+            if is_alive(seen):
                 yield from self._pause()
         return done
 
@@ -197,7 +197,7 @@ class Run(Inquiry):
         return key if generation == 1 else f"{key}#{generation}"
 
 
-def _is_alive(seen: IntentSeen) -> bool:
+def is_alive(seen: IntentSeen) -> bool:
     """Whether an intent holds the customer's money, or still may."""
     if seen.status is Status.SUCCEEDED:
         return seen.refunded < seen.captured

@@ -64,9 +64,8 @@ class Action(Enum):
     REQUEST_FAILED = ("request.failed", ERROR, "a bug in serving {route}: {reason}")
 
     # Payment and compensation. Each names its order: what becomes of it stands in order.events.
-    PROVIDER_AWAY = ("provider.away", WARNING, "the payment provider does not answer; the next probe is in {seconds} s")
+    PROVIDER_AWAY = ("provider.away", WARNING, "the payment provider is out: {reason}; one call in a while probes it")
     PROVIDER_BACK = ("provider.back", INFO, "the payment provider answers again")
-    PROVIDER_REFUSES = ("provider.refuses", ERROR, "the payment provider does not take our key: {reason}")
     PAYMENT_UNKNOWN = (
         "payment.unknown",
         WARNING,

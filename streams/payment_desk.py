@@ -22,14 +22,18 @@ PROMPTED = {Ask.AUTHORISE: Pay.AUTHORISING, Ask.CAPTURE: Pay.CAPTURING}
 """What an order's money must be waiting for, or the request has no more sense. Voids and refunds are never given up."""
 
 
-class Longer(NamedTuple):
-    """How orders are kept alive while they wait: `before_ms` their deadline they are told to live `by_ms` longer."""
+class Manners(NamedTuple):
+    """`before_ms` the deadline of an order whose authorisation waits, the order is told to live `by_ms` longer.
+
+    What an event asked for longer than `history_ms` ago is not taken any more: who still waits has asked again since.
+    """
 
     before_ms: int = 30_000
     by_ms: int = 90_000
+    history_ms: int = 900_000
 
 
-LONGER = Longer()
+MANNERS = Manners()
 
 
 class Job:
@@ -56,14 +60,14 @@ class Desk:
         kinds: Container[str],
         jitter: Callable[[], float],
         patience: Patience = PATIENCE,
-        longer: Longer = LONGER,
+        manners: Manners = MANNERS,
         jobs_max: int = JOBS_MAX,
     ) -> None:
         self._environment = environment
         self._kinds = kinds
         self._jitter = jitter
         self._patience = patience
-        self._longer = longer
+        self._manners = manners
         self._jobs_max = jobs_max
         self._lanes: dict[str, list[Job]] = {}
         self._seen: dict[int, tuple[int, int]] = {}
@@ -81,6 +85,8 @@ class Desk:
             return []
         self._seen[event.partition] = place
         self._tell(event)
+        if event.time_ms < now_ms - self._manners.history_ms:
+            return []
         begun = []
         for ask in asks_of(event, self._environment, self._kinds):
             job = self._take(ask, now_ms)
@@ -104,13 +110,13 @@ class Desk:
         An order that may not live longer keeps its deadline, and is told nothing more.
         """
         told = []
-        until_ms = now_ms + queue_ms + self._longer.by_ms
+        until_ms = now_ms + queue_ms + self._manners.by_ms
         for lane in self._lanes.values():
             for job in lane:
                 run, ask = job.run, job.ask
                 if ask.kind is not Ask.AUTHORISE or not run.deadline_ms or job.prolonged_ms == run.deadline_ms:
                     continue
-                if now_ms < run.deadline_ms <= now_ms + queue_ms + self._longer.before_ms:
+                if now_ms < run.deadline_ms <= now_ms + queue_ms + self._manners.before_ms:
                     job.prolonged_ms = run.deadline_ms
                     told.append(Queued(parse_order(ask.tags.order), ask.tags.attempt, until_ms))
         return told
