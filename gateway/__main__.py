@@ -51,8 +51,8 @@ async def _run(settings: GatewaySettings, log: Log) -> int:
     servers = runfile.resolve(settings)
     topics = named(settings.namespace)
     identity = await _identify(servers, topics, settings.gateway, log)
-    service = Service(settings, servers, topics, identity, secrets)
-    server = Server(build_app(service), settings.host, settings.port)
+    service = Service(settings, servers, topics, identity, secrets, keys.load_address(settings.data_dir))
+    server = Server(build_app(service), settings.host, settings.port, service.streams.stopping.set)
     collector.begin()
     working = asyncio.create_task(service.run())
     serving = asyncio.create_task(server.serve())
@@ -69,6 +69,7 @@ async def _run(settings: GatewaySettings, log: Log) -> int:
     announcing.cancel()
     working.cancel()
     await asyncio.wait({working, serving, announcing})
+    service.close()
     log(Action.STOPPED, program="gateway")
     return SOFTWARE if failed or serving.exception() else 0
 
@@ -91,7 +92,7 @@ async def _identify(servers: str, topics: Topics, client_id: str, log: Log) -> I
 
 async def _check_partitions(log: KafkaLog, topics: Topics, partitions: int) -> None:
     """NoLogError if the topics that are addressed by partition have not exactly P: records would go astray."""
-    for topic in (topics.stock_commands, topics.stock_events):
+    for topic in (topics.stock_commands, topics.stock_events, topics.order_commands, topics.order_events):
         try:
             await log.end(topic.name, partitions - 1)
         except UnknownTopicError as error:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway import health, orders, skus
+from gateway import fulfilment, health, inbox, order_stream, orders, skus, webhooks
 from gateway.edge import Edge
 from gateway.openapi import PURCHASE, document
 from gateway.parsing import invalid_request
@@ -58,8 +58,8 @@ def build_app(service: Service) -> ASGIApp:
     handle_bug = _on_bug(service)
     purchase = Purchase(service)
     app.router.routes.append(Route(PURCHASE, purchase, methods=["POST"]))
-    for router in (orders.router, skus.router, health.router):
-        app.include_router(router)
+    for module in (orders, order_stream, fulfilment, skus, webhooks, health):
+        app.include_router(module.router)
     app.add_exception_handler(ProblemError, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
@@ -70,7 +70,7 @@ def build_app(service: Service) -> ASGIApp:
         route = PURCHASE if _is_purchase(scope) else getattr(scope.get("route"), "path", "unmatched")
         service.metrics.answered(route, status, seconds)
 
-    return Edge(front, observe)
+    return Edge(front, observe, {inbox.PATH: inbox.BODY_BYTES_MAX})
 
 
 async def _on_problem(_: Request, error: Exception) -> Response:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,12 +18,16 @@ _CLOSE = {"Connection": "close"}
 class Edge:
     """ASGI: reads the whole body (413 over 16 KiB, 408 after 5 s; the connection is closed), then calls `app`.
 
-    `observe(scope, status, seconds)` is called once a request that got a response.
+    `larger`: paths whose bodies may be larger, and how large. `observe(scope, status, seconds)` is called once a
+    request that got a response.
     """
 
-    def __init__(self, app: ASGIApp, observe: Callable[[Scope, int, float], None]) -> None:
+    def __init__(
+        self, app: ASGIApp, observe: Callable[[Scope, int, float], None], larger: Mapping[str, int] | None = None
+    ) -> None:
         self._app = app
         self._observe = observe
+        self._larger = larger or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -49,7 +53,7 @@ class Edge:
 
     async def _with_body(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            body = await _read(scope, receive)
+            body = await _read(scope, receive, self._larger.get(scope["path"], BODY_BYTES_MAX))
         except ProblemError as error:
             await respond(error)(scope, receive, send)
             return
@@ -58,33 +62,33 @@ class Edge:
         await self._app(scope, _replay(body, receive), send)
 
 
-async def _read(scope: Scope, receive: Receive) -> bytes | None:
+async def _read(scope: Scope, receive: Receive, bytes_max: int) -> bytes | None:
     for name, value in scope["headers"]:
-        if name == b"content-length" and (not value.isdigit() or len(value) > 9 or int(value) > BODY_BYTES_MAX):  # noqa: PLR2004
-            raise _too_large()
+        if name == b"content-length" and (not value.isdigit() or len(value) > 9 or int(value) > bytes_max):  # noqa: PLR2004
+            raise _too_large(bytes_max)
     try:
         async with asyncio.timeout(BODY_S_MAX):
-            return await _gather(receive)
+            return await _gather(receive, bytes_max)
     except TimeoutError:
         message = f"the body was not complete within {BODY_S_MAX:g} s"
         raise ProblemError(Problem.TIMEOUT, message, headers=_CLOSE) from None
 
 
-async def _gather(receive: Receive) -> bytes | None:
+async def _gather(receive: Receive, bytes_max: int) -> bytes | None:
     body = b""
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             return None
         body += bytes(message.get("body", b""))
-        if len(body) > BODY_BYTES_MAX:
-            raise _too_large()
+        if len(body) > bytes_max:
+            raise _too_large(bytes_max)
         if not message.get("more_body", False):
             return body
 
 
-def _too_large() -> ProblemError:
-    return ProblemError(Problem.TOO_LARGE, f"a body has at most {BODY_BYTES_MAX} bytes", headers=_CLOSE)
+def _too_large(bytes_max: int) -> ProblemError:
+    return ProblemError(Problem.TOO_LARGE, f"a body has at most {bytes_max} bytes here", headers=_CLOSE)
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -7,8 +7,9 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from gateway.order_schemas import NewOrder, OrderCreated, OrderReserved
 from gateway.problems import MEDIA_TYPE
-from gateway.schemas import NewOrder, OrderCreated, OrderReserved, ProblemBody
+from gateway.schemas import ProblemBody
 
 PURCHASE = "/v1/orders"
 _REF = "#/components/schemas/{model}"
@@ -17,7 +18,7 @@ _PROBLEMS = {
     401: "No token, or one that does not count",
     404: "unknown-sku",
     408: "The body came too slowly",
-    409: "Refused: sold-out, all-held, limit-reached, not-open, closed, insufficient, price-changed, gone",
+    409: "Refused: sold-out, all-held, limit-reached, not-open, closed, insufficient, price-changed, gone, expired",
     413: "More than 16 KiB",
     422: "key-reused: the key was used for another request",
     429: "Too many requests of this customer",
@@ -32,7 +33,8 @@ def document(app: FastAPI) -> dict[str, Any]:
     models: list[type[BaseModel]] = [NewOrder, OrderCreated, OrderReserved, ProblemBody]
     _, defined = models_json_schema([(model, "validation") for model in models], ref_template=_REF)
     spec["components"]["schemas"].update(defined["$defs"])
-    spec["paths"] = {PURCHASE: {"post": _purchase()}, **spec["paths"]}
+    others = spec["paths"].pop(PURCHASE, {})
+    spec["paths"] = {PURCHASE: {"post": _purchase(), **others}, **spec["paths"]}
     return spec
 
 
@@ -48,7 +50,8 @@ def _purchase() -> dict[str, Any]:
         "tags": ["orders"],
         "summary": "Buy",
         "operationId": "buy",
-        "description": "Ask for units. Repeat with the same Idempotency-Key as often as you like: one decision.",
+        "description": "Ask for units of 1 to 20 SKUs. Repeat with the same Idempotency-Key as often as you like: one "
+        "decision. With a payment method they are paid for as soon as they are held.",
         "security": [{"HTTPBearer": []}],
         "parameters": [
             _parameter("Idempotency-Key", {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, required=True),
@@ -57,7 +60,7 @@ def _purchase() -> dict[str, Any]:
         "requestBody": {"required": True, "content": _content(NewOrder, "application/json")},
         "responses": {
             "202": _response(OrderCreated, "In the log; not decided yet, or not waited for", created),
-            "201": _response(OrderReserved, "Decided within `Prefer: wait=n`: the units are held", waited),
+            "201": _response(OrderReserved, "Within `Prefer: wait=n`: the units are held", waited),
             **problems,
         },
     }

@@ -1,117 +1,108 @@
-"""Orders after the purchase: look, cancel, commit."""
+"""Orders after the purchase, for whoever made them: look, list, pay, cancel."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Header, Query
 from fastapi.responses import JSONResponse, Response
 
-from domain.ids import hold_id, order_text, parse_order
-from domain.outcomes import Outcome
-from domain.reservation import RowState
-from domain.stock import Commit, Release
-from gateway.callers import Caller, Desk, Operator
-from gateway.problems import Problem, ProblemError, respond_decided
-from gateway.purchase import appended_header
-from gateway.schemas import OrderState, ProblemBody
+from domain.ids import customer_hash
+from domain.orders import Cancel, Method
+from gateway.callers import Caller, Desk
+from gateway.order_body import body_of, body_of_hold
+from gateway.order_schemas import OrderList, OrderState, Payment, WishAppended, WishDecided
+from gateway.parsing import parse_key
+from gateway.problems import Problem, ProblemError
+from gateway.schemas import ProblemBody
 from gateway.service import Service
-from gateway.times import rfc3339
-from gateway.view import Known, Order, Rejected
-from streams.batcher import Batcher
-from streams.stock_records import StockCommand
+from gateway.wishes import NO_ORDER, carry_out, check_owner, order_of, wish_key
 
 router = APIRouter(prefix="/v1/orders", tags=["orders"])
 
-_STATUS = {
-    RowState.HELD: "RESERVED",
-    RowState.SOLD: "SOLD",
-    RowState.EXPIRED: "EXPIRED",
-    RowState.RELEASED: "CANCELLED",
-    RowState.RETURNED: "RETURNED",
+PAGE_MAX = 100
+ME = "me"
+PROBLEM: dict[str, Any] = {"model": ProblemBody}
+READING: dict[int | str, dict[str, Any]] = dict.fromkeys((401, 404, 429, 503), PROBLEM)
+WISHING: dict[int | str, dict[str, Any]] = {
+    202: {"model": WishAppended, "description": "In the log; not decided in 5 s"},
+    **dict.fromkeys((400, 401, 404, 409, 429, 503, 504), PROBLEM),
 }
-_NO_ORDER = "no such order, or none of yours, or its end is more than 15 minutes ago"
-_PROBLEM: dict[str, Any] = {"model": ProblemBody}
-_RESPONSES: dict[int | str, dict[str, Any]] = {
-    202: {"model": OrderState, "description": "In the log; not decided in 5 s"},
-    401: _PROBLEM,
-    404: _PROBLEM,
-    429: _PROBLEM,
-    503: _PROBLEM,
-    504: _PROBLEM,
-}
+IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key")]
 
 
-@router.get("/{order_id}", response_model=OrderState, responses={401: _PROBLEM, 404: _PROBLEM, 429: _PROBLEM})
-async def show(order_id: str, caller: Caller, desk: Desk) -> Response:
-    """What has become of an own order, as this gateway sees it."""
+@router.get(
+    "/{order_id}",
+    response_model=OrderState,
+    responses={304: {"description": "Nothing is new since the version in If-None-Match"}, **READING},
+)
+async def show(
+    order_id: str,
+    caller: Caller,
+    desk: Desk,
+    if_none_match: Annotated[str | None, Header(description="An ETag of this order")] = None,
+) -> Response:
+    """What has become of an own order (with scope ops: of any), the same at every gateway. Never goes back."""
+    check_ready(desk)
+    order = order_of(order_id, desk)
+    now = await desk.lookup.find(order)
+    if now is not None:
+        customer, tag, body = now.customer, now.tag, body_of(now)
+    else:
+        known = desk.view.find(order)
+        if known is None:
+            raise ProblemError(Problem.NOT_FOUND, NO_ORDER)
+        customer, body = known.customer.hex(), body_of_hold(order_id, known)
+        tag = f"0-{body['status']}"
+    if not caller.is_ops and customer != caller.customer.hex():
+        raise ProblemError(Problem.NOT_FOUND, NO_ORDER)
+    headers = {"ETag": f'"{tag}"', "Cache-Control": "private, no-cache"}
+    if if_none_match is not None and f'"{tag}"' in if_none_match:
+        return Response(status_code=304, headers=headers)
+    return JSONResponse(body, headers=headers)
+
+
+@router.get("", response_model=OrderList, response_model_exclude_none=True, responses={400: PROBLEM, **READING})
+async def list_(
+    caller: Caller,
+    desk: Desk,
+    customer: Annotated[str, Query(max_length=256, description="me; with scope ops: anybody's name")],
+    limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = 20,
+    cursor: Annotated[str, Query(max_length=128)] = "",
+) -> Response:
+    """A customer's orders, newest first. One appears with its first event: a hold alone is no order yet."""
+    check_ready(desk)
+    whose = caller.customer
+    if customer not in {ME, caller.name}:
+        if not caller.is_ops:
+            raise ProblemError(Problem.NO_SCOPE, "you may list your own orders: customer=me")
+        whose = customer_hash(desk.keys.customer, customer)
+    page = await desk.lookup.list_of(whose, cursor, limit)
+    body: dict[str, Any] = {"orders": [body_of(now, history=False) for now in page.orders]}
+    if page.cursor:
+        body["cursor"] = page.cursor
+    return JSONResponse(body, headers={"Cache-Control": "private, no-cache"})
+
+
+@router.post("/{order_id}/payment", response_model=WishDecided, responses=WISHING)
+async def pay(order_id: str, wanted: Payment, caller: Caller, desk: Desk) -> Response:
+    """A payment method for an order that has none, or another one after a decline, on the same hold."""
+    order = order_of(order_id, desk)
+    await check_owner(desk, order, caller)
+    return await carry_out(desk, desk.order_customers, Method(order, caller.customer, wanted.payment_method))
+
+
+@router.post("/{order_id}/cancel", response_model=WishDecided, responses=WISHING)
+async def cancel(order_id: str, caller: Caller, desk: Desk, idempotency_key: IdempotencyKey = None) -> Response:
+    """Let an order go that is not shipped: its units are free again, its money goes back. Repeatable."""
+    order = order_of(order_id, desk)
+    key = parse_key(idempotency_key.encode("latin-1")) if idempotency_key is not None else ""
+    if caller.is_ops:
+        return await carry_out(desk, desk.order_operators, Cancel(order, wish_key(desk, order, "cancel", key), b""))
+    await check_owner(desk, order, caller)
+    wish = Cancel(order, wish_key(desk, order, "cancel", key), caller.customer)
+    return await carry_out(desk, desk.order_customers, wish)
+
+
+def check_ready(desk: Service) -> None:
+    """ProblemError (503) as long as this gateway may know less than it knew before it was started again."""
     if not desk.ready.is_set():
         raise ProblemError(Problem.UNAVAILABLE, "this gateway has not caught up yet")
-    order = _parse(order_id, desk)
-    known = desk.view.find(order)
-    if known is None or known.customer != caller.customer:
-        raise ProblemError(Problem.NOT_FOUND, _NO_ORDER)
-    return JSONResponse(_state(order_id, known))
-
-
-@router.post("/{order_id}/cancel", response_model=OrderState, responses=_RESPONSES)
-async def cancel(order_id: str, caller: Caller, desk: Desk) -> Response:
-    """Let an own order go, whatever its state. Repeatable."""
-    order = _parse(order_id, desk)
-    known = desk.view.find(order)
-    if known is not None and known.customer != caller.customer:
-        raise ProblemError(Problem.NOT_FOUND, _NO_ORDER)
-    command = Release(hold_id(order), caller.customer)
-    return await _settle(desk, desk.customers, order, command, (Outcome.RELEASED, "CANCELLED"))
-
-
-@router.post("/{order_id}/commit", response_model=OrderState, responses={**_RESPONSES, 403: _PROBLEM, 409: _PROBLEM})
-async def commit(order_id: str, _: Operator, desk: Desk) -> Response:
-    """Sell what an order holds (scope ops, until payments exist). Repeatable."""
-    order = _parse(order_id, desk)
-    return await _settle(desk, desk.operators, order, Commit(hold_id(order)), (Outcome.COMMITTED, "SOLD"))
-
-
-def _parse(text: str, desk: Service) -> bytes:
-    try:
-        order = parse_order(text)
-    except ValueError:
-        raise ProblemError(Problem.NOT_FOUND, _NO_ORDER) from None
-    desk.home(order)
-    return order
-
-
-async def _settle(
-    desk: Service,
-    batcher: Batcher[StockCommand],
-    order: bytes,
-    command: Commit | Release,
-    success: tuple[Outcome, str],
-) -> Response:
-    """Send the command to the order's home partition and answer with its decision."""
-    text = order_text(order)
-    seat, answer = await desk.decide(batcher, desk.home(order), command)
-    headers = appended_header(seat)
-    if answer is None:
-        headers["Location"] = f"/v1/orders/{text}"
-        return JSONResponse({"order_id": text, "status": "CREATED"}, 202, headers)
-    outcome, status = success
-    if answer.outcome == outcome:
-        return JSONResponse({"order_id": text, "status": status}, 200, headers)
-    return respond_decided(answer.outcome, {"order_id": text}, headers)
-
-
-def _state(text: str, known: Known) -> dict[str, object]:
-    if isinstance(known, Order):
-        return {
-            "order_id": text,
-            "status": _STATUS[RowState(known.state)],
-            "receipt": str(known.receipt),
-            "sku": known.grant.sku,
-            "quantity": known.grant.quantity,
-            "unit_price": known.grant.unit_price,
-            "currency": known.grant.currency,
-            "expires_at": rfc3339(known.deadline_ms),
-        }
-    if isinstance(known, Rejected):
-        outcome = Outcome(known.outcome).label
-        return {"order_id": text, "status": "REJECTED", "receipt": str(known.receipt), "outcome": outcome}
-    return {"order_id": text, "status": "CREATED"}

@@ -67,7 +67,9 @@ class Problem(Enum):
     )
     SOLD_OUT = ("sold-out", 409, "Sold out", "", None)
     INSUFFICIENT = ("insufficient", 409, "Fewer units are left than asked for", "a smaller quantity may succeed", None)
+    SIBLING_REFUSED = ("sibling-refused", 409, "Another line of the order was refused", "", None)
     GONE = ("gone", 409, "There is no such hold any more", "", None)
+    EXPIRED = ("expired", 409, "The order's time was over", "nothing is held: order again with a new key", None)
     NOT_YOURS = ("not-yours", 404, "No such order", "", None)
     SHORTFALL = (
         "shortfall",
@@ -77,6 +79,8 @@ class Problem(Enum):
         None,
     )
     CONFLICT = ("conflict", 409, "Something else was changed before", "look again, then repeat", None)
+    REFUSED = ("refused", 409, "Not in the state that the order is in", "look at the order", None)
+    UNKNOWN_ORDER = ("unknown-order", 404, "No such order", "", None)
 
     def __init__(self, label: str, status: int, title: str, detail: str, retry_after_s: int | None) -> None:
         self.label = label

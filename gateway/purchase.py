@@ -10,17 +10,21 @@ from starlette.types import Receive, Scope, Send
 from domain.ids import FINGERPRINT_BYTES, Receipt, hold_id, order_id, order_text
 from domain.outcomes import Outcome
 from domain.stock import Reserve
-from gateway.parsing import Line, parse_key, parse_order_body, parse_wait
-from gateway.problems import Problem, ProblemError, respond, respond_decided
+from gateway.auth import Identity
+from gateway.parsing import Line, NewOrder, parse_key, parse_order_body, parse_wait
+from gateway.placing import place
+from gateway.problems import InvalidRequestError, Problem, ProblemError, respond, respond_decided
 from gateway.service import Service
 from gateway.times import rfc3339
 from gateway.view import NOT_REMEMBERED, Answer
 from gateway.waiting import ACK_S_MAX, acked, decided
 from streams.batcher import Seat
-from streams.stock_records import StockCommand
+from streams.carried import Carried, encode_carried
 
 _encode = msgspec.json.Encoder().encode
 _JSON = "application/json"
+SHIPPING_BYTES_MAX = 768
+"""Of an address as JSON: sealed, and with the payment method, it fits into a hold's KiB."""
 
 
 class Purchase:
@@ -42,26 +46,44 @@ class Purchase:
         identity = service.auth.identify(authorization)
         service.check_rate(identity.name)
         idempotency_key = parse_key(key)
-        line = parse_order_body((await receive())["body"])
-        partition = service.partition_of(line.sku)
+        wanted = parse_order_body((await receive())["body"])
+        lines = wanted.items
+        partition = service.partition_of(lines[0].sku)
         order = order_id(service.keys.customer, identity.name, idempotency_key, partition)
-        service.check_customer_key(line.sku)
-        if service.view.other_home(order, service.logtime.now_ms(partition)):
+        for line in lines:
+            service.check_customer_key(line.sku)
+        if service.view.other_home(order, service.logtime.now_ms(partition)) or service.tail.other_home(order):
             raise ProblemError(Problem.KEY_REUSED, extra={"outcome": Outcome.KEY_REUSED.label})
+        address = b"" if wanted.shipping is None else _address(wanted.shipping)
+        fingerprint = _fingerprint(service.keys.customer, wanted, address)
+        shipping = await service.seal(identity.customer, order, address) if address else b""
+        wait_s = parse_wait(prefer) if prefer else 0
+        if len(lines) > 1:
+            _check_currency(service, lines)
+            return await place(service, identity.customer, order, wanted, (fingerprint, shipping), wait_s)
+        carried = encode_carried(Carried(wanted.payment_method or "", shipping))
+        return await self._reserve(identity, order, lines[0], fingerprint, carried, wait_s)
+
+    async def _reserve(
+        self, identity: Identity, order: bytes, line: Line, fingerprint: bytes, carried: bytes, wait_s: int
+    ) -> Response:
+        """One line: its hold is asked for at once, and an order is born of the grant."""
+        service = self._service
+        partition = service.home(order)
         command = Reserve(
             hold_id(order),
             line.sku,
             identity.customer,
             line.quantity,
             service.logtime.not_after_ms(partition),
-            _fingerprint(line),
+            fingerprint,
             -1 if line.max_price is None else line.max_price,
+            carried,
         )
         seat = service.submit(service.customers, partition, command)
         service.view.ask(order, identity.customer)
         text = order_text(order)
         location = f"/v1/orders/{text}"
-        wait_s = parse_wait(prefer) if prefer else 0
         answer = None
         if wait_s:
             with service.metrics.waiting.track_inprogress():
@@ -77,7 +99,7 @@ class Purchase:
         return _respond(text, answer, headers)
 
 
-def appended_header(seat: Seat[StockCommand]) -> dict[str, str]:
+def appended_header(seat: Seat[Any]) -> dict[str, str]:
     """Where this command went; nothing if the producer had sent it twice, so that the ack could not tell."""
     batch = seat.batch
     if batch is None or batch.offset < 0:
@@ -122,7 +144,25 @@ def _headers(scope: Scope) -> tuple[str | None, bytes | None, str | None]:
     return authorization, key, prefer
 
 
-def _fingerprint(line: Line) -> bytes:
-    """What must be equal in a repeat."""
-    content = f"{line.sku}\n{line.quantity}\n{line.max_price}".encode()
-    return hashlib.blake2b(content, digest_size=FINGERPRINT_BYTES).digest()
+def _address(shipping: msgspec.Struct) -> bytes:
+    address = _encode(shipping)
+    if len(address) > SHIPPING_BYTES_MAX:
+        message = f"{len(address)} bytes in all; at most {SHIPPING_BYTES_MAX}"
+        raise InvalidRequestError(("$.shipping", message))
+    return address
+
+
+def _fingerprint(key: bytes, wanted: NewOrder, address: bytes) -> bytes:
+    """What must be equal in a repeat: everything. Keyed, so that nobody can try addresses until one fits."""
+    lines = "\n".join(f"{line.sku}\n{line.quantity}\n{line.max_price}" for line in wanted.items)
+    content = f"{lines}\n{wanted.partial}\n{wanted.payment_method}\n".encode() + address
+    return hashlib.blake2b(content, digest_size=FINGERPRINT_BYTES, key=key).digest()
+
+
+def _check_currency(service: Service, lines: list[Line]) -> None:
+    """As far as the view knows: a SKU that it does not know is refused by its owner."""
+    pools = [service.view.pools.get(line.sku) for line in lines]
+    currencies = sorted({pool.currency for pool in pools if pool is not None})
+    if len(currencies) > 1:
+        message = f"an order has one currency, these SKUs have {', '.join(currencies)}"
+        raise InvalidRequestError(("$.items", message))

@@ -8,11 +8,12 @@ from domain.shapes import DELTA_MAX, HOLD_MS_MAX, PRICE_MAX, QUANTITY_MAX, SKU_M
 
 SKU_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 HOLD_S_MAX = HOLD_MS_MAX // 1000
-_ORDER = "0003a1f2-5c7e-8d21-9b1f-2f4a6c8e0d13"
-_TIME = "2026-01-31T12:05:00.000Z"
+ORDER = "0003a1f2-5c7e-8d21-9b1f-2f4a6c8e0d13"
+TIME = "2026-01-31T12:05:00.000Z"
 
 
-def _examples(*values: dict[str, JsonValue]) -> ConfigDict:
+def examples(*values: dict[str, JsonValue]) -> ConfigDict:
+    """Strict, no other fields, and these in the document."""
     return ConfigDict(strict=True, extra="forbid", json_schema_extra={"examples": [*values]})
 
 
@@ -23,76 +24,8 @@ Limit = Annotated[int, Field(ge=1, le=QUANTITY_MAX, description="Units that one 
 HoldSeconds = Annotated[int, Field(ge=1, le=HOLD_S_MAX, description="How long a hold lasts")]
 
 
-class OrderLine(BaseModel):
-    model_config = _examples({"sku": "poster-a2", "quantity": 1})
-
-    sku: Sku
-    quantity: Annotated[int, Field(ge=1, le=QUANTITY_MAX)]
-    max_price: Annotated[Price | None, Field(description="Refuse (price-changed) above this price of a unit")] = None
-
-
-class NewOrder(BaseModel):
-    model_config = _examples({"items": [{"sku": "poster-a2", "quantity": 1}]})
-
-    items: Annotated[list[OrderLine], Field(min_length=1, max_length=1, description="One line for now")]
-
-
-class OrderCreated(BaseModel):
-    """In the log; not decided yet, or not waited for."""
-
-    model_config = _examples({"order_id": _ORDER, "status": "CREATED"})
-
-    order_id: str
-    status: Literal["CREATED"]
-
-
-class OrderReserved(BaseModel):
-    """The units are held until `expires_at`."""
-
-    model_config = _examples(
-        {
-            "order_id": _ORDER,
-            "status": "RESERVED",
-            "receipt": "3:1041:17",
-            "sku": "poster-a2",
-            "quantity": 1,
-            "unit_price": 2500,
-            "currency": "EUR",
-            "expires_at": _TIME,
-        }
-    )
-
-    order_id: str
-    status: Literal["RESERVED"]
-    receipt: str = Field(description="partition:offset:index of the first occurrence: the place in the queue")
-    sku: str
-    quantity: int
-    unit_price: int
-    currency: str
-    expires_at: str
-
-
-class OrderState(BaseModel):
-    """What has become of an order."""
-
-    model_config = _examples(
-        {"order_id": _ORDER, "status": "SOLD"},
-        {"order_id": _ORDER, "status": "REJECTED", "receipt": "3:1041:18", "outcome": "sold-out"},
-    )
-
-    order_id: str
-    status: Literal["CREATED", "RESERVED", "SOLD", "EXPIRED", "CANCELLED", "RETURNED", "REJECTED"]
-    receipt: str | None = None
-    outcome: str | None = Field(default=None, description="Why it was rejected")
-    sku: str | None = None
-    quantity: int | None = None
-    unit_price: int | None = None
-    currency: str | None = None
-    expires_at: str | None = None
-
-
 class NewSku(BaseModel):
-    model_config = _examples(
+    model_config = examples(
         {
             "sku": "poster-a2",
             "price": 2500,
@@ -114,7 +47,7 @@ class NewSku(BaseModel):
 class SkuPolicy(BaseModel):
     """What is to change; the rest stays. Holds keep the terms that they were granted under."""
 
-    model_config = _examples({"price": 1900}, {"limit_per_customer": 4, "version": 2})
+    model_config = examples({"price": 1900}, {"limit_per_customer": 4, "version": 2})
 
     price: Price | None = None
     currency: Currency | None = None
@@ -126,7 +59,7 @@ class SkuPolicy(BaseModel):
 class Adjustment(BaseModel):
     """Units received, or (negative) taken away from what is available. The same reference again changes nothing."""
 
-    model_config = _examples({"delta": 50, "reason": "second delivery", "reference": "delivery-2"})
+    model_config = examples({"delta": 50, "reason": "second delivery", "reference": "delivery-2"})
 
     delta: Annotated[int, Field(ge=-DELTA_MAX, le=DELTA_MAX, description="Not 0")]
     reason: Annotated[str, Field(max_length=TEXT_MAX)]
@@ -136,7 +69,7 @@ class Adjustment(BaseModel):
 class SkuState(BaseModel):
     """What a customer may know of a SKU, as of a moment."""
 
-    model_config = _examples(
+    model_config = examples(
         {
             "sku": "poster-a2",
             "status": "open",
@@ -145,7 +78,7 @@ class SkuState(BaseModel):
             "limit_per_customer": 2,
             "hold_seconds": 300,
             "availability": "few",
-            "as_of": _TIME,
+            "as_of": TIME,
         }
     )
 
@@ -162,7 +95,7 @@ class SkuState(BaseModel):
 class SkuCounters(SkuState):
     """What scope `ops` may know besides: received = available + held + sold + written_off."""
 
-    model_config = _examples(
+    model_config = examples(
         {
             "sku": "poster-a2",
             "status": "open",
@@ -171,7 +104,7 @@ class SkuCounters(SkuState):
             "limit_per_customer": 2,
             "hold_seconds": 300,
             "availability": "few",
-            "as_of": _TIME,
+            "as_of": TIME,
             "version": 2,
             "received": 100,
             "available": 7,
@@ -212,13 +145,13 @@ class FieldError(BaseModel):
 class ProblemBody(BaseModel):
     """RFC 9457. `outcome` is there if this was decided, `errors` if the request is not valid."""
 
-    model_config = _examples(
+    model_config = examples(
         {
             "type": "urn:turnstile:problem:sold-out",
             "title": "Sold out",
             "status": 409,
             "outcome": "sold-out",
-            "order_id": _ORDER,
+            "order_id": ORDER,
             "receipt": "3:1041:18",
         }
     )

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -18,7 +18,7 @@ KEEP_ALIVE_S = 65
 class Server(uvicorn.Server):
     """Ends by return on SIGTERM or SIGINT, instead of raising the signal again."""
 
-    def __init__(self, app: ASGIApp, host: str, port: int) -> None:
+    def __init__(self, app: ASGIApp, host: str, port: int, on_stop: Callable[[], None]) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -36,6 +36,7 @@ class Server(uvicorn.Server):
         )
 
         self.listening = asyncio.Event()
+        self._on_stop = on_stop
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -53,8 +54,9 @@ class Server(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
     def stop(self) -> None:
-        """Accept nothing more, answer what waits, return from `serve`."""
+        """Accept nothing more, answer what waits, return from `serve`. `on_stop` ends what waits for ever."""
         self.should_exit = True
+        self._on_stop()
 
     def address(self) -> str:
         """Where it listens, once started."""

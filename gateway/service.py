@@ -4,16 +4,27 @@ import asyncio
 import secrets
 import time
 from functools import lru_cache
+from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaProducer
 
+from adapters.sealing import Sealer
+from adapters.sql.database import Database
+from adapters.sql.reading import Reader
 from domain.ids import home_partition
+from domain.orders import Place
+from domain.outcomes import Outcome
 from domain.roles import Role
 from gateway.auth import Authenticator
+from gateway.inbox import Inbox
 from gateway.logtime import LogTime
+from gateway.lookup import Lookup
+from gateway.order_reader import OrderReader
 from gateway.problems import Problem, ProblemError
 from gateway.rates import RateLimiter
 from gateway.reader import FactReader
+from gateway.streams import Streams
+from gateway.tail import Tail
 from gateway.view import Answer, View
 from gateway.waiting import ACK_S_MAX, acked, decided
 from settings import GatewaySettings
@@ -24,9 +35,14 @@ from streams.kafka import producer
 from streams.keys import Keys
 from streams.logs import Log
 from streams.metrics import GatewayMetrics
+from streams.order_records import BATCHES as ORDER_BATCHES
+from streams.order_records import OrderCommand
 from streams.protocol import Tick
-from streams.stock_records import BATCHES, StockCommand
-from streams.topics import Topics, partition_of
+from streams.records import BatchCodec
+from streams.stock_records import BATCHES
+from streams.topics import Topic, Topics, partition_of
+
+C = TypeVar("C", bound=tuple[Any, ...])
 
 PATIENCE_S = 1.5
 """A batch unacked for so long: the broker is known to be away (an ack takes 0.4-4 ms)."""
@@ -38,32 +54,40 @@ SKUS_CACHED = 65_536
 class Service:
     """Composition root of a gateway. Make it inside the running loop, then `run` it.
 
-    Commands of customers go as role gateway, those that need scope ops as role ops: each role has a batcher.
+    Commands of customers go as role gateway, those that need scope ops as role ops: each role has a batcher for stock
+    and one for orders.
     """
 
-    def __init__(self, settings: GatewaySettings, servers: str, topics: Topics, identity: Identity, keys: Keys) -> None:
-        name = settings.gateway
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        servers: str,
+        topics: Topics,
+        identity: Identity,
+        keys: Keys,
+        address_key: bytes,
+    ) -> None:
         self.keys = keys
         self.partitions = identity.partitions
-        self.log = Log("gateway", gateway=name)
+        self.log = Log("gateway", gateway=settings.gateway)
         self.metrics = GatewayMetrics()
         self.auth = Authenticator(keys)
         self.rates = RateLimiter(settings.rate_per_s, settings.rate_burst, time.monotonic)
+        self.streams = Streams(self.metrics)
         self.logtime = LogTime(identity.partitions)
+        self.order_time = LogTime(identity.partitions)
         self.ready = asyncio.Event()
         self.draining = False
         self.partition_of = lru_cache(SKUS_CACHED)(lambda sku: partition_of(sku, identity.partitions))
-        life = f"{name[:64]}@{secrets.token_hex(6)}"
+        life = f"{settings.gateway[:64]}@{secrets.token_hex(6)}"
 
-        def batcher(role: Role) -> Batcher[StockCommand]:
-            target = Target(
-                topics.stock_commands.name,
-                self.partitions,
-                BATCHES,
-                identity.log_id,
-                role,
-                f"{life}/{role.name.lower()}",
-            )
+        def batcher(topic: Topic, codec: BatchCodec[C], role: Role, times: LogTime) -> Batcher[C]:
+            sender = f"{life}/{topic.name.rpartition('.')[0].rpartition('.')[2]}/{role.name.lower()}"
+            target = Target(topic.name, self.partitions, codec, identity.log_id, role, sender)
+
+            def on_acked(batch: Batch[C]) -> None:
+                self.metrics.appended(len(batch.seats))
+                times.see(batch.partition, batch.timestamp_ms)
 
             def make() -> AIOKafkaProducer:
                 return producer(servers, target.sender)
@@ -73,46 +97,68 @@ class Service:
                 make,
                 pace_ms=settings.batch_pace_ms,
                 queue_max=settings.queue_max,
-                on_acked=self._on_acked,
+                on_acked=on_acked,
                 on_broken=self._on_broken,
             )
 
-        self.customers = batcher(Role.GATEWAY)
-        self.operators = batcher(Role.OPS)
+        self.customers = batcher(topics.stock_commands, BATCHES, Role.GATEWAY, self.logtime)
+        self.operators = batcher(topics.stock_commands, BATCHES, Role.OPS, self.logtime)
+        self.order_customers = batcher(topics.order_commands, ORDER_BATCHES, Role.GATEWAY, self.order_time)
+        self.order_operators = batcher(topics.order_commands, ORDER_BATCHES, Role.OPS, self.order_time)
+        self.batchers: tuple[Batcher[Any], ...] = (
+            self.customers, self.operators, self.order_customers, self.order_operators,
+        )  # fmt: skip
         own = {batcher.target.sender: batcher.settle for batcher in (self.customers, self.operators)}
         self.view = View(self.partitions, own)
         self.reader = FactReader(servers, topics, self.view, self.logtime, settings.view_window_s * 1000)
+        own_orders = {one.target.sender: one.settle for one in (self.order_customers, self.order_operators)}
+        self.tail = Tail(self.partitions, own_orders, self._on_decided)
+        self.inbox = Inbox(settings.webhook_secrets.get_secret_value(), identity)
+        self.database = Database(settings.sql_url)
+        self.sealer = Sealer(self.database, address_key)
+        self.lookup = Lookup(Reader(self.database), self.tail)
+        self.order_reader = OrderReader(servers, topics, self.tail, self.lookup, self.order_time)
 
     # --- life -----------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Work until cancelled. Any exception out of here ends the process: the supervisor starts another."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self.customers.run())
-            group.create_task(self.operators.run())
+            for batcher in self.batchers:
+                group.create_task(batcher.run())
             group.create_task(self._watch())
             await self._probe()
             group.create_task(self.reader.run(self.partitions, self.log))
+            group.create_task(self.order_reader.run(self.partitions, self.log))
             await self.reader.caught_up.wait()
+            await self.order_reader.caught_up.wait()
             self.ready.set()
 
     async def drain(self, seconds: float) -> None:
         """Take nothing more; wait until what was taken is in the log."""
         self.draining = True
-        for batcher in (self.customers, self.operators):
+        for batcher in self.batchers:
             if not await batcher.flush(seconds):
                 self.log(Action.OUTCOME_UNKNOWN, commands=batcher.queued(), partition="any")
 
+    def close(self) -> None:
+        """At the very end: let SQL go."""
+        self.lookup.close()
+        self.database.close()
+
     async def _probe(self) -> None:
-        """A TICK into every partition: writing works, and the ack tells log time."""
-        seats = [self.customers.submit(partition, Tick()) for partition in range(self.partitions)]
+        """A TICK into every partition of both logs: writing works, and the ack tells log time."""
+        await asyncio.gather(*(self._tick(batcher) for batcher in (self.customers, self.order_customers)))
+
+    async def _tick(self, batcher: Batcher[Any]) -> None:
+        seats = [batcher.submit(partition, Tick()) for partition in range(self.partitions)]
         loop = asyncio.get_running_loop()
         for seat in seats:
             seat.acked = loop.create_future()
         await asyncio.gather(*(seat.acked for seat in seats if seat.acked is not None))
         for seat in seats:
             if seat.batch is not None:
-                self.customers.settle(seat.batch.number)  # nobody publishes what a tick did not do
+                batcher.settle(seat.batch.number)  # nobody publishes what a tick did not do
 
     async def _watch(self) -> None:
         """Say when the broker goes and comes, and how long the queues are."""
@@ -126,23 +172,22 @@ class Service:
                 )
             was_away = is_away
             for partition in range(self.partitions):
-                self.metrics.queued(partition, self.customers.waiting(partition) + self.operators.waiting(partition))
+                self.metrics.queued(partition, sum(batcher.waiting(partition) for batcher in self.batchers))
+            self.metrics.tail.set(len(self.tail))
 
     def is_away(self) -> bool:
         """Whether appends to some partition are known not to get through."""
         return any(
-            batcher.away(partition, PATIENCE_S)
-            for batcher in (self.customers, self.operators)
-            for partition in range(self.partitions)
+            batcher.away(partition, PATIENCE_S) for batcher in self.batchers for partition in range(self.partitions)
         )
-
-    def _on_acked(self, batch: Batch[StockCommand]) -> None:
-        self.metrics.appended(len(batch.seats))
-        self.logtime.see(batch.partition, batch.timestamp_ms)
 
     def _on_broken(self, error: BaseException) -> None:
         self.metrics.append_failures.inc()
         self.log(Action.PRODUCER_REPLACED, reason=repr(error))
+
+    def _on_decided(self, command: OrderCommand, outcome: int) -> None:
+        if isinstance(command, Place) and outcome != Outcome.PLACED:
+            self.view.forget(command.order)
 
     # --- commands -------------------------------------------------------------------------------------------------
 
@@ -166,7 +211,11 @@ class Service:
             raise ProblemError(Problem.NOT_FOUND, "no such order")
         return partition
 
-    def submit(self, batcher: Batcher[StockCommand], partition: int, command: StockCommand) -> Seat[StockCommand]:
+    async def seal(self, customer: bytes, order: bytes, address: bytes) -> bytes:
+        """An address that only confirmation can open. ProblemError (503) if the customer's key cannot be had."""
+        return await self.lookup.read(lambda: self.sealer.seal(customer, order, address))
+
+    def submit(self, batcher: Batcher[C], partition: int, command: C) -> Seat[C]:
         """Queue a command; ProblemError (503) if this gateway, or the broker, cannot take it now."""
         if not self.ready.is_set() or self.draining:
             raise ProblemError(Problem.UNAVAILABLE, "this gateway is not ready; nothing was appended")
@@ -178,8 +227,8 @@ class Service:
             raise ProblemError(Problem.UNAVAILABLE, f"{error}; nothing was appended") from error
 
     async def decide(
-        self, batcher: Batcher[StockCommand], partition: int, command: StockCommand, seconds: float = ACK_S_MAX
-    ) -> tuple[Seat[StockCommand], Answer | None]:
+        self, batcher: Batcher[C], partition: int, command: C, seconds: float = ACK_S_MAX
+    ) -> tuple[Seat[C], Answer | None]:
         """Submit a command and wait for its decision; None in place of it when it is only known to be in the log.
 
         ProblemError as `submit`, and 503 or 504 when not even the ack came in time.

@@ -16,6 +16,7 @@ from domain.reservation import RowState
 from domain.stock import (
     CHANGES,
     Adjusted,
+    Answered,
     Closed,
     Expired,
     Extended,
@@ -52,7 +53,7 @@ NOT_REMEMBERED = frozenset(
 )  # fmt: skip
 """Outcomes of a Reserve that say nothing of an order: they leave what is known of it as it is."""
 _GRANTED = int(Outcome.GRANTED)
-_SHOWN = frozenset(kind for kind, change in CHANGES.items() if change not in {Refused, Adjusted, RulesSet})
+_SHOWN = frozenset(kind for kind, change in CHANGES.items() if change not in {Refused, Adjusted, RulesSet, Answered})
 """Kinds of changes that are of use. A refusal says no more than its outcome does to the gateway that asked."""
 
 _POLICY = frozenset({PolicySet, Opened, Closed})
@@ -184,6 +185,10 @@ class View:
     def ask(self, order: bytes, customer: bytes) -> None:
         """Take note of an order that was asked for here, until it is decided."""
         self._pending.put(key_of(order), Pending(order, customer))
+
+    def forget(self, order: bytes) -> None:
+        """It was asked for here, and came to nothing that anybody remembers."""
+        self._pending.drop(key_of(order))
 
     def skip(self, partition: int, value: bytes) -> None:
         """Pass over a fact before the window: it only tells from where on facts are first occurrences."""

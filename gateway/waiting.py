@@ -6,7 +6,6 @@ from typing import Any
 from gateway.problems import Problem, ProblemError
 from gateway.view import Answer
 from streams.batcher import Seat
-from streams.stock_records import StockCommand
 
 ACK_S_MAX = 5.0
 """An ack takes 0.4-4 ms, a new leader 2-3 s; who waits longer is told that the outcome is not known."""
@@ -26,7 +25,7 @@ def _expire(future: asyncio.Future[Any]) -> None:
         future.set_result(None)
 
 
-async def decided(seat: Seat[StockCommand], seconds: float) -> Answer | None:
+async def decided(seat: Seat[Any], seconds: float) -> Answer | None:
     """What was decided, None if it was not in time."""
     if seconds <= 0:
         return None
@@ -35,7 +34,7 @@ async def decided(seat: Seat[StockCommand], seconds: float) -> Answer | None:
     return answer
 
 
-async def acked(seat: Seat[StockCommand], seconds: float, location: str | None = None) -> None:
+async def acked(seat: Seat[Any], seconds: float, location: str | None = None) -> None:
     """Return once Kafka has the command.
 
     ProblemError when the time is over: 503 if the command never left the queue, and never will; 504 if nobody knows.

@@ -3,13 +3,14 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from gateway.parsing import Line, parse_key, parse_order_body, parse_wait
+from domain.shapes import QUANTITY_MAX
+from gateway.order_schemas import NewOrder as Documented
+from gateway.parsing import Line, NewOrder, Shipping, parse_key, parse_order_body, parse_wait
 from gateway.problems import InvalidRequestError
-from gateway.schemas import NewOrder
 
 
 @pytest.mark.parametrize(
@@ -51,10 +52,71 @@ def test_anything_else_is_no_key(key):
     assert caught.value.extra["errors"][0]["path"] == "Idempotency-Key"
 
 
+def order(*items, **more) -> bytes:
+    names = ("sku", "quantity", "max_price")
+    lines = [dict(zip(names, item, strict=False)) for item in items]
+    return json.dumps({"items": lines, **more}).encode()
+
+
 def test_a_line():
-    body = b'{"items": [{"sku": "poster-a2", "quantity": 2, "max_price": 100}]}'
-    assert parse_order_body(body) == Line("poster-a2", 2, 100)
-    assert parse_order_body(b'{"items":[{"sku":"a","quantity":1}]}') == Line("a", 1, None)
+    assert parse_order_body(order(("poster-a2", 2, 100))).items == [Line("poster-a2", 2, 100)]
+    assert parse_order_body(order(("a", 1))) == NewOrder([Line("a", 1, None)])
+
+
+def test_equal_skus_are_one_line_and_lines_are_sorted():
+    parsed = parse_order_body(order(("b", 1), ("a", 2, 50), ("b", 3, 90), ("b", 4, 80), ("C", 1)))
+    assert parsed.items == [Line("C", 1), Line("a", 2, 50), Line("b", 8, 80)]
+    assert parse_order_body(order(("a", 1), ("a", 2))).items == [Line("a", 3)]
+
+
+@pytest.mark.parametrize(
+    ("items", "message"),
+    [
+        ([], "0 lines; an order has 1 to 20"),
+        ([("a", 1)] * 21, "21 lines; an order has 1 to 20"),
+        ([("a", 65_535), ("a", 1)], "65536 of a in all; at most 65535"),
+    ],
+)
+def test_too_many_lines_and_units_are_refused(items, message):
+    with pytest.raises(InvalidRequestError) as caught:
+        parse_order_body(order(*items))
+    assert caught.value.extra["errors"] == [{"path": "$.items", "message": message}]
+
+
+ADDRESS = {
+    "name": "Ann",
+    "email": "ann@example.org",
+    "line1": "Main Street 1",
+    "postal_code": "1",
+    "city": "Town",
+    "country": "DE",
+}
+
+
+def test_what_an_order_may_have_besides():
+    parsed = parse_order_body(order(("a", 1), partial=True, payment_method="pm_card_visa", shipping=ADDRESS))
+    assert (parsed.partial, parsed.payment_method, parsed.shipping) == (True, "pm_card_visa", Shipping(**ADDRESS))
+
+
+@pytest.mark.parametrize(
+    ("more", "path"),
+    [
+        ({"partial": 1}, "$.partial"),
+        ({"payment_method": "pm card"}, "$.payment_method"),
+        ({"payment_method": "pm_" + "x" * 62}, "$.payment_method"),
+        ({"shipping": {}}, "$.shipping.name"),
+        ({"shipping": {**ADDRESS, "email": "ann"}}, "$.shipping.email"),
+        ({"shipping": {**ADDRESS, "email": "a@b\nBcc: c@d"}}, "$.shipping.email"),
+        ({"shipping": {**ADDRESS, "name": "Ann\r\nBcc: c@d"}}, "$.shipping.name"),
+        ({"shipping": {**ADDRESS, "country": "de"}}, "$.shipping.country"),
+        ({"shipping": {**ADDRESS, "city": "x" * 101}}, "$.shipping.city"),
+        ({"shipping": {**ADDRESS, "colour": "red"}}, "$.shipping.colour"),
+    ],
+)
+def test_what_is_wrong_about_it_is_named(more, path):
+    with pytest.raises(InvalidRequestError) as caught:
+        parse_order_body(order(("a", 1), **more))
+    assert [error["path"] for error in caught.value.extra["errors"]] == [path]
 
 
 def test_a_message_is_not_longer_than_useful():
@@ -77,19 +139,34 @@ ANY = st.one_of(
 LINES = st.fixed_dictionaries(
     {}, optional={"sku": st.just("a") | ANY, "quantity": st.just(1) | ANY, "max_price": ANY, "other": ANY}
 )
-BODIES = st.fixed_dictionaries({}, optional={"items": st.lists(LINES | ANY, max_size=2) | ANY, "other": ANY})
+SHIPPING = st.fixed_dictionaries(
+    {name: st.just(value) | ANY for name, value in ADDRESS.items()}, optional={"line2": ANY, "region": ANY}
+)
+BODIES = st.fixed_dictionaries(
+    {},
+    optional={
+        "items": st.lists(LINES | ANY, max_size=2) | ANY,
+        "partial": ANY,
+        "payment_method": st.just("pm_card_visa") | ANY,
+        "shipping": SHIPPING | ANY,
+        "other": ANY,
+    },
+)
 
 
 @given(BODIES)
+@example({"items": [{"sku": "a", "quantity": 1}], "shipping": ADDRESS})
 def test_the_documented_model_and_the_hot_path_agree(body):
     text = json.dumps(body).encode()
     try:
-        parsed = parse_order_body(text)
+        parse_order_body(text)
     except InvalidRequestError:
-        parsed = None
+        is_taken = False
+    else:
+        is_taken = True
     try:
-        (item,) = NewOrder.model_validate_json(text).items
-        documented = Line(item.sku, item.quantity, item.max_price)
+        documented = Documented.model_validate_json(text)
     except ValidationError:
-        documented = None
-    assert parsed == documented
+        assert not is_taken
+    else:
+        assert is_taken or sum(item.quantity for item in documented.items) > QUANTITY_MAX

@@ -112,9 +112,9 @@ def test_times_are_rfc3339_to_the_millisecond(time_ms, text):
 SUCCESSES = {
     Outcome.GRANTED, Outcome.COMMITTED, Outcome.RELEASED, Outcome.EXTENDED, Outcome.RETURNED, Outcome.ADJUSTED,
     Outcome.POLICY_SET, Outcome.OPENED, Outcome.SHUT, Outcome.RULES_SET, Outcome.TICKED, Outcome.YIELDED,
-    Outcome.NOT_YIELDED, Outcome.PINNED,
+    Outcome.NOT_YIELDED, Outcome.PINNED, Outcome.PLACED, Outcome.ACCEPTED, Outcome.UNCHANGED,
 }  # fmt: skip
-NEVER_AT_A_GATEWAY = {Outcome.EXPIRED, Outcome.SIBLING_REFUSED}
+NEVER_AT_A_GATEWAY = {Outcome.BORN, Outcome.NOTED}
 
 
 def test_every_outcome_that_is_no_success_has_its_problem():
