@@ -8,17 +8,17 @@ import random
 import time
 from collections.abc import Callable
 from importlib.metadata import version
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from aiokafka import AIOKafkaProducer
 
+from ops.ledgers import Kind
 from streams.effects import Append, AppendClaim, DeadLetter, Exit, Publish, ReadLedger, Role
-from streams.fold import Fold
 from streams.kafka import producer
 from streams.kafka_log import KafkaLog
 from streams.log import Record
 from streams.machine import Member, PartitionMachine
-from streams.topics import Topics
+from streams.topics import LedgerTopics
 
 CLIENT_ID = "turnstile-ruling"
 
@@ -37,18 +37,19 @@ class Ruled(NamedTuple):
 
 
 class Ruling:
-    """One ruling on one partition. `open` it, then `rule` once."""
+    """One ruling on one partition of the ledger of `topics`, which is of `kind`: make it, then `rule` once."""
 
     def __init__(
-        self, servers: str, topics: Topics, partition: int, fold: Fold[Any], operator: str, say: Callable[[str], None]
+        self, servers: str, topics: LedgerTopics, partition: int, kind: Kind, operator: str, say: Callable[[str], None]
     ) -> None:
         self._servers = servers
         self._topics = topics
         self._partition = partition
         self._operator = operator
         self._say = say
+        self._records = kind.records
         me = Member(f"ruling-by-{operator}", f"ruling@{random.SystemRandom().randbytes(6).hex()}", version("turnstile"))
-        self._machine = PartitionMachine(fold, partition, me, random.SystemRandom())
+        self._machine = PartitionMachine(kind.fold, partition, me, random.SystemRandom())
         self._log = KafkaLog(servers, CLIENT_ID)
         self._facts: AIOKafkaProducer = producer(servers, f"{CLIENT_ID}-facts")
 
@@ -64,7 +65,7 @@ class Ruling:
     async def _rule(self, src: int, reason: str) -> Ruled:
         machine = self._machine
         machine.start()
-        end = await self._log.end(self._topics.stock_ledger.name, self._partition)
+        end = await self._log.end(self._topics.ledger.name, self._partition)
         self._say(f"folding {end} ledger records ...")
         await self._feed(end)
         machine.on_caught_up(end)
@@ -98,10 +99,10 @@ class Ruling:
         return self._machine.role is role
 
     async def _append(self, append: Append) -> None:
-        position = await self._log.append(self._topics.stock_ledger.name, self._partition, append.value)
+        position = await self._log.append(self._topics.ledger.name, self._partition, append.value)
         self._machine.on_appended(append.token, position.offset)
         if position.offset < 0:
-            await self._feed(await self._log.end(self._topics.stock_ledger.name, self._partition))
+            await self._feed(await self._log.end(self._topics.ledger.name, self._partition))
         await self._carry_out()
 
     async def _carry_out(self) -> None:
@@ -110,7 +111,7 @@ class Ruling:
             for effect in effects:
                 match effect:
                     case AppendClaim():
-                        ledger = self._topics.stock_ledger.name
+                        ledger = self._topics.ledger.name
                         position = await self._log.append(ledger, self._partition, effect.value)
                         self._machine.on_claim_appended(effect.nonce, position.offset)
                         if position.offset < 0:
@@ -118,8 +119,11 @@ class Ruling:
                     case ReadLedger():
                         await self._feed(effect.end)
                     case Publish():
-                        topic = self._topics.stock_events.name
-                        await self._facts.send_and_wait(topic, effect.value, partition=self._partition)
+                        topic = self._topics.events.name
+                        for key, value, headers in self._records(self._partition, effect.value):
+                            await self._facts.send_and_wait(
+                                topic, value, key=key, partition=self._partition, headers=headers
+                            )
                         self._machine.on_published(effect.ledger_offset)
                     case DeadLetter():
                         await self._bury(effect)
@@ -129,7 +133,7 @@ class Ruling:
                         pass
 
     async def _bury(self, letter: DeadLetter) -> None:
-        source = self._topics.stock_commands.name
+        source = self._topics.commands.name
         headers = [
             ("topic", source.encode()),
             ("partition", str(self._partition).encode()),
@@ -144,11 +148,11 @@ class Ruling:
 
     async def _feed(self, end: int) -> None:
         start = self._machine.ledger_next
-        async for record in self._log.read(self._topics.stock_ledger.name, self._partition, start, end):
+        async for record in self._log.read(self._topics.ledger.name, self._partition, start, end):
             self._machine.on_ledger(*record)
 
     async def _command(self, src: int) -> Record:
-        async for record in self._log.read(self._topics.stock_commands.name, self._partition, src, src + 1):
+        async for record in self._log.read(self._topics.commands.name, self._partition, src, src + 1):
             return record
         message = f"no command waits at {src}: there is nothing to rule on"
         raise RulingError(message)

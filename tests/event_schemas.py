@@ -8,20 +8,20 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
 from ops.asyncapi import document
-from ops.reference import FOLDER
+from tests.source import ROOT
 
-ROOT = "urn:asyncapi"
+DOCUMENT = "urn:asyncapi"
 
 
 @cache
 def validators() -> dict[str, tuple[Draft202012Validator, Draft202012Validator]]:
     """By ce_type: the validators of headers and payload, from the written document."""
-    written = json.loads((FOLDER / "asyncapi.json").read_text("utf-8"))
+    written = json.loads((ROOT / "docs/reference/asyncapi.json").read_text("utf-8"))
     assert written == document()
-    registry = Registry().with_resource(ROOT, Resource.from_contents(written, default_specification=DRAFT202012))
+    registry = Registry().with_resource(DOCUMENT, Resource.from_contents(written, default_specification=DRAFT202012))
 
     def validator(name: str, part: str) -> Draft202012Validator:
-        schema = {"$ref": f"{ROOT}#/components/messages/{name}/{part}"}
+        schema = {"$ref": f"{DOCUMENT}#/components/messages/{name}/{part}"}
         return Draft202012Validator(schema, registry=registry, format_checker=FormatChecker())
 
     return {

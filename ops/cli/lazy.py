@@ -1,6 +1,6 @@
 """A group of commands that imports a command's module only when that command is called: `--help` stays quick.
 
-The one place where modules are imported by name inside a function.
+One of the two places where modules are imported by name inside a function (the other: agents/__main__.py).
 """
 
 import importlib
