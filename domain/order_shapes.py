@@ -52,6 +52,11 @@ def _currency(text: str) -> bool:
     return len(text) == CURRENCY_LETTERS and text.isascii() and text.isalpha() and text.isupper()
 
 
+def _plain(text: str, most: int) -> bool:
+    """Names and words of providers: one byte a letter, so that what a record repeats of a row is bounded."""
+    return len(text) <= most and text.isascii()
+
+
 def _order(command: Any) -> bool:
     return len(command.order) == ORDER_ID_BYTES
 
@@ -69,7 +74,7 @@ def _born(command: Born, _: Role, __: int) -> bool:
         and 0 <= command.deadline_ms <= TIME_MAX
         and 0 <= command.offset <= OFFSET_MAX
         and 0 <= command.position <= POSITION_MAX
-        and len(command.method) <= METHOD_MAX
+        and _plain(command.method, METHOD_MAX)
         and len(command.shipping) <= CARRIED_BYTES_MAX
     )
 
@@ -86,12 +91,13 @@ def _place(command: Place, _: Role, latest: int) -> bool:
         and len({line.sku for line in lines}) == len(lines)
         and all(
             0 < len(line.sku) <= SKU_MAX
+            and line.sku.isascii()
             and 0 <= line.partition <= PARTITION_MAX
             and 0 < line.quantity <= QUANTITY_MAX
             and -1 <= line.max_price <= PRICE_MAX
             for line in lines
         )
-        and len(command.method) <= METHOD_MAX
+        and _plain(command.method, METHOD_MAX)
         and len(command.shipping) <= CARRIED_BYTES_MAX
     )
 
@@ -130,11 +136,11 @@ def _pay_answered(command: PayAnswered, _: Role, __: int) -> bool:
         and 0 < command.attempt <= ATTEMPT_MAX
         and len(command.operation) <= REASON_MAX
         and len(command.outcome) <= REASON_MAX
-        and len(command.intent) <= INTENT_MAX
+        and _plain(command.intent, INTENT_MAX)
         and 0 <= command.amount <= AMOUNT_MAX
         and len(command.key) <= 2 * KEY_BYTES
-        and len(command.reason) <= REASON_MAX
-        and len(command.action) <= ACTION_MAX
+        and _plain(command.reason, REASON_MAX)
+        and _plain(command.action, ACTION_MAX)
     )
 
 
@@ -147,7 +153,12 @@ def _customer(customer: bytes, role: Role) -> bool:
 
 
 def _method(command: Method, role: Role, _: int) -> bool:
-    return _order(command) and _customer(command.customer, role) and 0 < len(command.method) <= METHOD_MAX
+    return (
+        _order(command)
+        and _customer(command.customer, role)
+        and bool(command.method)
+        and _plain(command.method, METHOD_MAX)
+    )
 
 
 def _cancel(command: Cancel, role: Role, _: int) -> bool:
@@ -193,7 +204,7 @@ def _hint(command: Hint, _: Role, __: int) -> bool:
     return (
         _order(command)
         and 0 <= command.attempt <= ATTEMPT_MAX
-        and len(command.intent) <= INTENT_MAX
+        and _plain(command.intent, INTENT_MAX)
         and len(command.event) <= INTENT_MAX
         and len(command.kind) <= REASON_MAX
     )
@@ -203,7 +214,7 @@ def _orphan_closed(command: OrphanClosed, _: Role, __: int) -> bool:
     return (
         _order(command)
         and 0 <= command.attempt <= ATTEMPT_MAX
-        and len(command.intent) <= INTENT_MAX
+        and _plain(command.intent, INTENT_MAX)
         and len(command.outcome) <= REASON_MAX
         and 0 <= command.amount <= AMOUNT_MAX
     )

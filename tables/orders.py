@@ -8,6 +8,7 @@ from domain.order_evolve import EVOLVE_ORDER, begin, sound
 from domain.order_rules import ORDER_RULES, OrderRules
 from domain.order_state import Orders
 from domain.orders import COMMANDS
+from domain.orders import OrderCommand as OwnCommand
 from domain.outcomes import InvariantViolatedError, Outcome
 from domain.roles import Role
 from streams.fold import Fault, FoldDecision
@@ -132,7 +133,7 @@ class _Turn:
                     break
                 self._evolve(change)
 
-    def take(self, index: int, command: OrderCommand) -> int:
+    def take(self, index: int, command: OwnCommand) -> int:
         """Decide one command, evolve by it, give its code."""
         try:
             outcome, changes = decide(self._state, command, self._role, index, self._lines_left)
