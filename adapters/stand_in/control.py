@@ -4,7 +4,7 @@ On loopback only and without a key: there is no money in it.
 """
 
 from collections.abc import Awaitable, Callable
-from enum import StrEnum
+from itertools import islice
 
 import msgspec
 from aiohttp import web
@@ -12,21 +12,16 @@ from aiohttp import web
 from adapters.stand_in import charges
 from adapters.stand_in.behaviour import Behaviour
 from adapters.stand_in.book import Book
+from adapters.stand_in.objects import Event
 from adapters.stand_in.refusal import BAD_REQUEST, Refusal
+from adapters.stand_in.triggers import Trigger
 from streams.actions import Action
 from streams.logs import Log
 
 PREFIX = "/_stand_in"
 JSON = "application/json"
+PAGE = 500
 _encode = msgspec.json.Encoder().encode
-
-
-class Trigger(StrEnum):
-    """What may happen to an intent without a call: 3-D Secure passed or failed, an authorisation grown too old."""
-
-    COMPLETE = "complete"
-    FAIL = "fail"
-    EXPIRE = "expire"
 
 
 class Pull(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -42,6 +37,29 @@ class Brownout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ms: int
 
 
+class Happened(msgspec.Struct, frozen=True):
+    """An event in short: what became of which intent of which order. Money in minor units."""
+
+    number: int
+    at_ms: int
+    type: str
+    intent: str
+    order: str
+    attempt: str
+    status: str
+    amount: int
+    captured: int
+    refunded: int
+    currency: str
+
+    @classmethod
+    def of(cls, number: int, event: Event) -> "Happened":
+        intent = event.intent
+        order, attempt = (intent.metadata.get(name, "") for name in ("order", "attempt"))
+        money = intent.amount, intent.captured, intent.refunded, intent.currency
+        return cls(number, event.created_ms, event.type, intent.id, order, attempt, intent.status, *money)
+
+
 class Control:
     """`woken` is called after everything that may have made mail."""
 
@@ -54,6 +72,7 @@ class Control:
     def routes(self) -> list[web.RouteDef]:
         return [
             web.get(f"{PREFIX}/book", self._charges),
+            web.get(f"{PREFIX}/events", self._events),
             web.get(f"{PREFIX}/deliveries", self._deliveries),
             web.get(f"{PREFIX}/behaviour", self._behaviour),
             web.patch(f"{PREFIX}/behaviour", _checked(self._behave)),
@@ -66,9 +85,15 @@ class Control:
 
     async def _deliveries(self, request: web.Request) -> web.Response:
         """Those after number `after`, as far back as they are remembered."""
-        after = request.query.get("after", "0")
-        found = [one for one in self._book.mail.log if one.number > int(after if after.isdecimal() else 0)]
+        found = [one for one in self._book.mail.log if one.number > _after(request)]
         return web.Response(body=_encode(found), content_type=JSON)
+
+    async def _events(self, request: web.Request) -> web.Response:
+        """Those after number `after`, at most PAGE; the first event has number 1."""
+        after = _after(request)
+        events = islice(self._book.shelf.events.values(), after, after + PAGE)
+        rows = [Happened.of(number, event) for number, event in enumerate(events, after + 1)]
+        return web.Response(body=_encode(rows), content_type=JSON)
 
     async def _behaviour(self, _: web.Request) -> web.Response:
         return web.Response(body=_encode(self._book.behaviour), content_type=JSON)
@@ -115,6 +140,11 @@ def _checked(
             return _problem(str(error), BAD_REQUEST)
 
     return handled
+
+
+def _after(request: web.Request) -> int:
+    after = request.query.get("after", "0")
+    return int(after) if after.isdecimal() else 0
 
 
 def _problem(message: str, status: int) -> web.Response:

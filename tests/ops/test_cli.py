@@ -5,12 +5,9 @@ import statistics
 import subprocess
 import sys
 import time
-from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from ops.__main__ import main
 from ops.cli.catalogue import CATALOGUE
 from ops.cli.lazy import LazyGroup, load
 from ops.cli.output import print_columns, print_fields
@@ -21,40 +18,11 @@ from streams.tokens import SCOPE_OPS, check
 HELP_S = 0.3
 ISSUE = {
     "up", "demo", "worker", "gateway", "topics", "sku", "seed", "buy", "owners", "move", "ledger", "verify", "doctor",
-    "token",
+    "token", "stripe",
 }  # fmt: skip
 
 
-@pytest.fixture
-def data_dir(tmp_path) -> Path:
-    return tmp_path / "data"
-
-
-class Done(NamedTuple):
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-@pytest.fixture
-def turnstile(data_dir, monkeypatch, capsys):
-    """Run the command in this process, with a data folder of its own: no broker runs there."""
-
-    def run(*arguments: str, **settings: object) -> Done:
-        for name, value in {"data_dir": data_dir, **settings}.items():
-            monkeypatch.setenv(f"TURNSTILE_{name.upper()}", str(value))
-        monkeypatch.setattr(sys, "argv", ["turnstile", *arguments])
-        code = 0
-        try:
-            main()
-        except SystemExit as ended:
-            code = ended.code or 0
-        return Done(code, *capsys.readouterr())
-
-    return run
-
-
-def complained(done: Done, what: str, code: int = 1) -> bool:
+def complained(done, what: str, code: int = 1) -> bool:
     """Ended with a reason on stderr, and no traceback."""
     assert "Traceback" not in done.stderr
     assert done.returncode == code, done.stderr
