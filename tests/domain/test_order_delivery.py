@@ -64,7 +64,7 @@ def test_everything_is_sent_back_and_everything_is_refunded():
         0  returned o1/1               noted       RETURNING(REFUNDED) R1 ut  -                                  -
         0  refunded o1#1               unchanged   RETURNING(REFUNDED) R1 ut  -                                  -
         0  refunded o1#1 k1            noted       RETURNING(REFUNDED) F1 ut  -                                  -
-        0  returned o1/2               noted       REFUNDED                   -                                  REFUNDED
+        0  returned o1/2               noted       REFUNDED                   -
         0  return o1 k1 all 0 restock  accepted!   REFUNDED                   -                                  -
         0  return o1 k2 all 0 restock  refused     REFUNDED                   -                                  -
         0  refund o1 k1 5              key-reused  REFUNDED                   key-reused                         -

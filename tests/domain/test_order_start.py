@@ -12,14 +12,21 @@ def test_a_born_order_pays_at_once():
     """)
 
 
-def test_an_order_born_without_a_method_waits_for_one_and_then_expires():
+def test_an_order_born_without_a_method_waits_for_one():
     play("""
-        after   command                 answer    row                                   asks                       shown
-        0       born o1 ann tee 2 pay=  born      PENDING N h                           -                          CREATED RESERVED
-        0       born o2 ann tee 2 pay=  born      PENDING N h                           -                          CREATED RESERVED
-        10      method o1 ann pm_1      accepted  PENDING A1 h                          authorise1                 PAYMENT_PENDING
-        299989  tick                    -         PENDING A1 h                          authorise1+
-        1       tick                    -         UNDO(EXPIRED) V1 r UNDO(EXPIRED) X r  release/0 void1 release/0
+        after  command                 answer    row           asks        shown
+        0      born o1 ann tee 2 pay=  born      PENDING N h   -           CREATED RESERVED
+        10     method o1 ann pm_1      accepted  PENDING A1 h  authorise1  PAYMENT_PENDING
+    """)
+
+
+def test_an_order_for_which_no_method_comes_expires_after_five_minutes():
+    play("""
+        after   command                 answer  row                asks       shown
+        0       born o1 ann tee 2 pay=  born    PENDING N h        -          CREATED RESERVED
+        299999  tick                    -       -                  -          -
+        1       tick                    -       UNDO(EXPIRED) X r  release/0  -
+        0       released o1/0           noted   EXPIRED            -          EXPIRED
     """)
 
 

@@ -24,9 +24,9 @@ def test_first_come_first_served_until_nothing_is_left():
      1  gateway  reserve h1 ann tee 1                   granted         tee: 2 1 0 0
      1  gateway  reserve h2 bob tee 2                   granted         tee: 0 3 0 0
      1  gateway  reserve h3 cy tee 1                    all-held        tee: 0 3 0 0
-     1  gateway  commit h1 ann                          committed       tee: 0 2 1 0
+     1  order    commit h1 ann                          committed       tee: 0 2 1 0
      1  gateway  reserve h4 cy tee 1                    all-held        tee: 0 2 1 0
-     1  gateway  commit h2 bob                          committed       tee: 0 0 3 0
+     1  order    commit h2 bob                          committed       tee: 0 0 3 0
      1  gateway  reserve h5 cy tee 1                    sold-out        tee: 0 0 3 0
     """)
 
@@ -34,7 +34,7 @@ def test_first_come_first_served_until_nothing_is_left():
 def test_a_quantity_that_can_never_come_is_insufficient_and_one_that_may_is_all_held():
     sale("""
      1  gateway  reserve h1 ann tee 2                   granted         tee: 1 2 0 0
-     1  gateway  commit h1 ann                          committed       tee: 1 0 2 0
+     1  order    commit h1 ann                          committed       tee: 1 0 2 0
      1  gateway  reserve h2 bob tee 2                   insufficient    tee: 1 0 2 0
      1  gateway  reserve h3 cy tee 1                    granted         tee: 0 1 2 0
      1  gateway  reserve h4 bob tee 2                   insufficient    tee: 0 1 2 0
@@ -45,12 +45,12 @@ def test_a_quantity_that_can_never_come_is_insufficient_and_one_that_may_is_all_
 def test_the_limit_counts_holds_and_sales_and_forgets_what_came_back():
     sale("""
      1  gateway  reserve h1 ann tee 1                   granted         tee: 2 1 0 0
-     1  gateway  commit h1 ann                          committed       tee: 2 0 1 0
+     1  order    commit h1 ann                          committed       tee: 2 0 1 0
      1  gateway  reserve h2 ann tee 1                   granted         tee: 1 1 1 0
      1  gateway  reserve h3 ann tee 1                   limit-reached   tee: 1 1 1 0
      1  order    return h1 1 1 restock                  returned        tee: 2 1 0 0
      1  gateway  reserve h4 ann tee 1                   granted         tee: 1 2 0 0
-     1  gateway  release h2 ann                         released        tee: 2 1 0 0
+     1  order    release h2 ann                         released        tee: 2 1 0 0
      1  gateway  reserve h5 ann tee 2                   limit-reached   tee: 2 1 0 0
      1  gateway  reserve h6 ann tee 1                   granted         tee: 1 2 0 0
     """)
@@ -61,7 +61,7 @@ def test_a_key_gets_its_first_answer_again_whatever_happened_since():
      1  gateway  reserve h1 ann tee 2                   granted         tee: 1 2 0 0
      1  gateway  reserve h2 bob tee 2                   all-held        tee: 1 2 0 0
      1  gateway  reserve h1 ann tee 2                   granted!        tee: 1 2 0 0
-     1  gateway  release h1 ann                         released        tee: 3 0 0 0
+     1  order    release h1 ann                         released        tee: 3 0 0 0
      1  gateway  reserve h1 ann tee 2                   granted!        tee: 3 0 0 0
      1  gateway  reserve h2 bob tee 2                   all-held!       tee: 3 0 0 0
      1  ops      close tee 2                            shut            tee: 3 0 0 0
@@ -75,7 +75,7 @@ def test_a_repeated_grant_says_what_the_first_one_said_not_what_the_policy_or_an
      1  gateway  reserve h1 ann tee 2                   granted         tee: 1 2 0 0
      1  order    extend h1 20000                        extended        tee: 1 2 0 0
      1  ops      policy tee 2 900 1 5000                policy-set      tee: 1 2 0 0
-     1  gateway  commit h1 ann                          committed       tee: 1 0 2 0
+     1  order    commit h1 ann                          committed       tee: 1 0 2 0
      1  gateway  reserve h1 ann tee 2                   granted!        tee: 1 0 2 0
     """)
     (repeat,) = partition.details.repeats

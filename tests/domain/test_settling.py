@@ -23,7 +23,7 @@ def test_an_expired_hold_sells_again_only_while_there_are_units():
  10000  worker   tick                                   -               tee: 3 0 0 0
      1  gateway  reserve h2 bob tee 2                   granted         tee: 1 2 0 0
      1  order    commit h1                              gone            tee: 1 2 0 0
-     1  gateway  release h2 bob                         released        tee: 3 0 0 0
+     1  order    release h2 bob                         released        tee: 3 0 0 0
      1  order    commit h1                              gone            tee: 3 0 0 0
     """)
 
@@ -43,7 +43,7 @@ def test_an_expired_hold_sells_again_in_a_closed_pool():
      1  ops      close tee 2                            shut            tee: 1 2 0 0
  10000  worker   tick                                   -               tee: 3 0 0 0
      1  order    commit h1                              committed       tee: 1 0 2 0
-     1  gateway  commit h1 ann                          committed       tee: 1 0 2 0
+     1  order    commit h1 ann                          committed       tee: 1 0 2 0
     """)
 
 
@@ -64,7 +64,7 @@ def test_before_an_expired_hold_is_gone_the_pools_due_holds_are_swept():
 def test_release_of_a_sale_brings_back_what_was_not_returned():
     sale("""
      1  gateway  reserve h1 ann tee 2                   granted         tee: 1 2 0 0
-     1  gateway  commit h1 ann                          committed       tee: 1 0 2 0
+     1  order    commit h1 ann                          committed       tee: 1 0 2 0
      1  order    return h1 7 1 scrap                    returned        tee: 1 0 1 1
      1  order    release h1                             released        tee: 2 0 0 1
      1  order    release h1                             released        tee: 2 0 0 1
@@ -75,7 +75,7 @@ def test_release_of_a_sale_brings_back_what_was_not_returned():
 def test_a_return_counts_once_by_its_reference():
     sale("""
      1  gateway  reserve h1 ann tee 2                   granted         tee: 1 2 0 0
-     1  gateway  commit h1 ann                          committed       tee: 1 0 2 0
+     1  order    commit h1 ann                          committed       tee: 1 0 2 0
      1  order    return h1 7 1 scrap                    returned        tee: 1 0 1 1
      1  order    return h1 7 1 scrap                    returned        tee: 1 0 1 1
      1  order    return h1 7 1 restock                  key-reused      tee: 1 0 1 1
@@ -103,7 +103,7 @@ def test_extend_moves_the_deadline_and_never_past_fifteen_minutes_after_the_gran
 
 def test_a_release_that_comes_first_keeps_the_reserve_from_ever_being_granted():
     sale("""
-     1  gateway  release h1 ann                         released        tee: 3 0 0 0
+     1  order    release h1 ann                         released        tee: 3 0 0 0
      1  gateway  reserve h1 ann tee 1                   gone            tee: 3 0 0 0
 899998  gateway  reserve h1 ann tee 1                   gone            tee: 3 0 0 0
      1  gateway  reserve h1 ann tee 1                   granted         tee: 2 1 0 0
@@ -113,7 +113,7 @@ def test_a_release_that_comes_first_keeps_the_reserve_from_ever_being_granted():
 def test_a_refused_key_that_was_then_released_repeats_its_refusal_and_is_gone_after():
     sale("""
      1  gateway  reserve h1 ann tee 3                   limit-reached   tee: 3 0 0 0
-     1  gateway  release h1 ann                         released        tee: 3 0 0 0
+     1  order    release h1 ann                         released        tee: 3 0 0 0
      1  gateway  reserve h1 ann tee 3                   limit-reached!  tee: 3 0 0 0
 150000  gateway  reserve h1 ann tee 3                   gone            tee: 3 0 0 0
     """)
@@ -122,16 +122,16 @@ def test_a_refused_key_that_was_then_released_repeats_its_refusal_and_is_gone_af
 def test_tombstones_are_bounded_per_customer_and_per_partition():
     sale(
         """
-     1  gateway  release h1 ann                         released
-     1  gateway  release h2 ann                         released
-     1  gateway  release h3 ann                         busy
-     1  gateway  release h4 bob                         released
-     1  gateway  release h5 bob                         busy
+     1  order    release h1 ann                         released
+     1  order    release h2 ann                         released
+     1  order    release h3 ann                         busy
+     1  order    release h4 bob                         released
+     1  order    release h5 bob                         busy
      1  order    release h5                             busy
-     1  gateway  release h1 ann                         released
+     1  order    release h1 ann                         released
 899993  worker   tick                                   -
-     0  gateway  release h3 ann                         busy
-     1  gateway  release h3 ann                         released
+     0  order    release h3 ann                         busy
+     1  order    release h3 ann                         released
     """,
         Rules(tombstones_max=3, tombstones_per_customer=2),
     )
@@ -140,9 +140,9 @@ def test_tombstones_are_bounded_per_customer_and_per_partition():
 def test_rows_leave_by_a_bounded_number_a_record():
     partition = sale(
         """
-     1  gateway  release h1 ann                         released
-     0  gateway  release h2 ann                         released
-     0  gateway  release h3 ann                         released
+     1  order    release h1 ann                         released
+     0  order    release h2 ann                         released
+     0  order    release h3 ann                         released
 900000  worker   tick                                   -
     """,
         Rules(prune_max=2),
@@ -155,7 +155,7 @@ def test_rows_leave_by_a_bounded_number_a_record():
 @pytest.mark.parametrize(
     "end",
     [
-        "1  gateway  release h1 ann                     released        tee: 3 0 0 0",
+        "1  order    release h1 ann                     released        tee: 3 0 0 0",
         "10000  worker   tick                           -               tee: 3 0 0 0",
     ],
     ids=["released", "expired"],
@@ -176,13 +176,13 @@ def test_a_returned_row_leaves_and_a_sold_one_never_does():
     partition = sale("""
      1  gateway  reserve h1 ann tee 1                   granted         tee: 2 1 0 0
      1  gateway  reserve h2 bob tee 1                   granted         tee: 1 2 0 0
-     1  gateway  commit h1 ann                          committed       tee: 1 1 1 0
-     1  gateway  commit h2 bob                          committed       tee: 1 0 2 0
+     1  order    commit h1 ann                          committed       tee: 1 1 1 0
+     1  order    commit h2 bob                          committed       tee: 1 0 2 0
      1  order    return h1 1 1 restock                  returned        tee: 2 0 1 0
 900000  worker   tick                                   -               tee: 2 0 1 0
      1  order    return h1 1 1 restock                  gone            tee: 2 0 1 0
 900000  gateway  reserve h2 bob tee 1                   granted!        tee: 2 0 1 0
-     1  gateway  commit h2 bob                          committed       tee: 2 0 1 0
+     1  order    commit h2 bob                          committed       tee: 2 0 1 0
     """)
     assert not partition.owner.returns
 
@@ -211,9 +211,9 @@ def test_what_is_due_next_is_the_earliest_live_deadline():
         + """
      1  gateway  reserve h1 ann tee 1                   granted         tee: 2 1 0 0
      5  gateway  reserve h2 bob tee 1                   granted         tee: 1 2 0 0
-     1  gateway  release h1 ann                         released        tee: 2 1 0 0
+     1  order    release h1 ann                         released        tee: 2 1 0 0
     """.lstrip("\n")
     )
     assert again.fold.due_at_ms(again.owner) == 1_000_006 + 10_000
-    over = play(SALE + "     1  gateway  release h2 bob  released  tee: 3 0 0 0\n")
+    over = play(SALE + "     1  order    release h2 bob  released  tee: 3 0 0 0\n")
     assert over.fold.due_at_ms(over.owner) is None
