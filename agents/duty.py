@@ -48,7 +48,7 @@ class Context(NamedTuple):
     """What a handler works with.
 
     `watch` runs a coroutine beside the chunks, whose end by exception ends the process. `members`: processes of this
-    role that are alive, at least 1. `excuse(True)`: the chunk at hand waits for something outside that is away, so
+    role that are alive, 0 while that is not known yet. `excuse(True)`: the chunk at hand waits for something outside that is away, so
     standing still is no hanging; until `excuse(False)`.
     """
 
@@ -117,7 +117,7 @@ class Shell(Service):
         self, handler: Handler, duty: Duty, program: Program, group: str, topics: Topics, metrics: AgentMetrics
     ) -> None:
         super().__init__()
-        self.members = 1
+        self.members = 0
         self.app = chunk_app(
             program.servers, group, program.me.incarnation, [topic.name for topic in duty.reads], self.take
         )
