@@ -130,7 +130,8 @@ def take_back(row: Order, command: TakeBack, _: Now) -> Step:
         line.returned + backs.get(line.line, 0) == line.quantity or line.state is LineState.CLOSED for line in row.lines
     )
     amount = refundable if all_back else min(amount, refundable)
-    return accepted(_returning(_with(row, changed), movement._replace(amount=amount), over=all_back))
+    over = all_back or 0 < amount == refundable
+    return accepted(_returning(_with(row, changed), movement._replace(amount=amount), over=over))
 
 
 def refund(row: Order, command: Refund, _: Now) -> Step:

@@ -126,6 +126,19 @@ def test_what_was_refunded_before_is_not_refunded_again_when_the_goods_come_back
     )
 
 
+def test_an_order_whose_money_is_all_back_is_refunded_though_goods_are_out():
+    play(
+        DELIVERED
+        + """
+        0  refund o1 k1 300          accepted  RETURNING(DELIVERED) R1 ss  refund1=300
+        0  refunded o1#1 k1          noted     DELIVERED K1 ss             -
+        0  return o1 k2 2 1 restock  accepted  RETURNING(REFUNDED) R1 st   return/2*1 refund1=200
+        0  returned o1/2             noted     RETURNING(REFUNDED) R1 su   -
+        0  refunded o1#1 k2          noted     REFUNDED                    -
+    """
+    )
+
+
 def test_an_order_has_a_bounded_number_of_returns_and_refunds():
     play(
         DELIVERED
