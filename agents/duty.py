@@ -48,8 +48,8 @@ class Context(NamedTuple):
     """What a handler works with.
 
     `watch` runs a coroutine beside the chunks, whose end by exception ends the process. `members`: processes of this
-    role that are alive, 0 while that is not known yet. `excuse(True)`: the chunk at hand waits for something outside that is away, so
-    standing still is no hanging; until `excuse(False)`.
+    role that are alive, 0 while that is not known yet. `excuse(True)`: the chunk at hand waits for something outside
+    that is away, so standing still is no hanging; until `excuse(False)`.
     """
 
     servers: str
