@@ -12,6 +12,7 @@ from domain.reservation import ENDED, NO_TERMS, Row, RowState
 from domain.state import Inventory
 from domain.stock import (
     Adjusted,
+    Answered,
     Closed,
     Expired,
     Extended,
@@ -261,6 +262,10 @@ def rules_set(state: Inventory, changes: Sequence[RulesSet]) -> None:
         state.rules_version = version
 
 
+def answered(state: Inventory, changes: Sequence[Answered]) -> None:
+    """Nothing."""
+
+
 EVOLVE: dict[type, Callable[[Inventory, Sequence[Any]], None]] = {
     Granted: granted,
     Refused: refused,
@@ -274,4 +279,5 @@ EVOLVE: dict[type, Callable[[Inventory, Sequence[Any]], None]] = {
     Opened: opened,
     Closed: closed,
     RulesSet: rules_set,
+    Answered: answered,
 }

@@ -1,13 +1,12 @@
 """The shape of each command: what is not of it is MALFORMED, whoever sends it and whatever the state.
 
-Every check gets the command, the sender's role and the latest `not_after_ms` that may be asked for.
+Every check gets the command and the latest `not_after_ms` that may be asked for.
 """
 
 from collections.abc import Callable
 from typing import Any
 
 from domain.ids import CUSTOMER_BYTES, FINGERPRINT_BYTES, HOLD_ID_BYTES, ORDER_ID_BYTES
-from domain.roles import Role
 from domain.stock import (
     Adjust,
     Close,
@@ -38,7 +37,7 @@ LINES_MAX = 64
 CURRENCY_LETTERS = 3
 
 
-def _reserve(command: Reserve, _: Role, latest: int) -> bool:
+def _reserve(command: Reserve, latest: int) -> bool:
     hold, sku, customer, quantity, not_after_ms, fingerprint, max_price, carried = command
     return (
         len(hold) == HOLD_ID_BYTES
@@ -52,7 +51,7 @@ def _reserve(command: Reserve, _: Role, latest: int) -> bool:
     )
 
 
-def _reserve_all(command: ReserveAll, _: Role, latest: int) -> bool:
+def _reserve_all(command: ReserveAll, latest: int) -> bool:
     order, customer, _partial, not_after_ms, fingerprint, lines, carried = command
     return (
         len(order) == ORDER_ID_BYTES
@@ -73,18 +72,16 @@ def _reserve_all(command: ReserveAll, _: Role, latest: int) -> bool:
     )
 
 
-def _commit_or_release(command: Commit | Release, role: Role, _: int) -> bool:
+def _commit_or_release(command: Commit | Release, _: int) -> bool:
     hold, customer = command
-    return len(hold) == HOLD_ID_BYTES and (
-        len(customer) == CUSTOMER_BYTES or (not customer and role is not Role.GATEWAY)
-    )
+    return len(hold) == HOLD_ID_BYTES and len(customer) in {0, CUSTOMER_BYTES}
 
 
-def _extend(command: Extend, _: Role, __: int) -> bool:
+def _extend(command: Extend, _: int) -> bool:
     return len(command.hold) == HOLD_ID_BYTES and 0 <= command.until_ms <= TIME_MAX
 
 
-def _return(command: Return, _: Role, __: int) -> bool:
+def _return(command: Return, _: int) -> bool:
     return (
         len(command.hold) == HOLD_ID_BYTES
         and 0 <= command.reference <= NUMBER_MAX
@@ -92,7 +89,7 @@ def _return(command: Return, _: Role, __: int) -> bool:
     )
 
 
-def _adjust(command: Adjust, _: Role, __: int) -> bool:
+def _adjust(command: Adjust, _: int) -> bool:
     return (
         0 < len(command.sku) <= SKU_MAX
         and 0 < abs(command.delta) <= DELTA_MAX
@@ -101,7 +98,7 @@ def _adjust(command: Adjust, _: Role, __: int) -> bool:
     )
 
 
-def _set_policy(command: SetPolicy, _: Role, __: int) -> bool:
+def _set_policy(command: SetPolicy, _: int) -> bool:
     currency = command.currency
     return (
         0 < len(command.sku) <= SKU_MAX
@@ -117,15 +114,15 @@ def _set_policy(command: SetPolicy, _: Role, __: int) -> bool:
     )
 
 
-def _open_or_close(command: Open | Close, _: Role, __: int) -> bool:
+def _open_or_close(command: Open | Close, _: int) -> bool:
     return 0 < len(command.sku) <= SKU_MAX and 0 < command.version <= NUMBER_MAX
 
 
-def _set_rules(command: SetRules, _: Role, __: int) -> bool:
+def _set_rules(command: SetRules, _: int) -> bool:
     return 0 < command.version <= NUMBER_MAX
 
 
-WELL_FORMED: dict[type, Callable[[Any, Role, int], bool]] = {
+WELL_FORMED: dict[type, Callable[[Any, int], bool]] = {
     Reserve: _reserve,
     ReserveAll: _reserve_all,
     Commit: _commit_or_release,

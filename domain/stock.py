@@ -45,7 +45,7 @@ class ReserveAll(NamedTuple):
 
 
 class Commit(NamedTuple):
-    """A hold becomes a sale. `customer` is set by role gateway only (b"" otherwise): not the row's = NOT_YOURS."""
+    """A hold becomes a sale. `customer` may be set (b"" otherwise): not the row's = NOT_YOURS."""
 
     hold: bytes
     customer: bytes = b""
@@ -222,6 +222,18 @@ class Closed(NamedTuple):
     version: int
 
 
+class Answered(NamedTuple):
+    """Nothing changed, but who asked by this hold wants to know what its command came to (`outcomes[index]`).
+
+    `command` = its wire kind; `reference` = a Return's. Of a ReserveAll: the order and its first line.
+    """
+
+    index: int  # type: ignore[assignment]  # hides tuple.index
+    hold: bytes
+    command: int
+    reference: int = 0
+
+
 class RulesSet(NamedTuple):
     """Rules version in force from the next record on."""
 
@@ -242,6 +254,7 @@ Change = (
     | Opened
     | Closed
     | RulesSet
+    | Answered
 )
 
 # --- what else a decision says ------------------------------------------------------------------------------------
@@ -300,4 +313,5 @@ CHANGES: dict[int, type] = {
     10: Opened,
     11: Closed,
     12: RulesSet,
+    13: Answered,
 }

@@ -9,7 +9,7 @@ from domain.pool import Pool, conserved
 from domain.roles import Role
 from domain.rules import RULES, Rules
 from domain.state import Inventory
-from domain.stock import CHANGES, COMMANDS, Change, Command, Expired, Repeat, ReserveAll
+from domain.stock import CHANGES, COMMANDS, Answered, Change, Command, Expired, Repeat, ReserveAll
 from domain.verdict import BUSY, Verdict
 from streams.fold import Fault, FoldDecision
 from streams.records import BatchCodec, Decided
@@ -136,7 +136,7 @@ class _Turn:
         self.changes += changes
         if repeats:
             self.repeats += repeats
-        if type(command) is ReserveAll and (changes or repeats):
+        if type(command) is ReserveAll and (repeats or (changes and type(changes[0]) is not Answered)):
             self._lines_left -= len(command.lines)
         return outcome
 

@@ -5,7 +5,7 @@ from typing import Any
 from domain.outcomes import REPEATED, Outcome
 from domain.stock import Change, Expired, Granted, Repeat, Reserve, ReserveAll
 from ops.audit.commands import CommandRecord
-from ops.audit.expected import Expected, reserve, reserve_all
+from ops.audit.expected import Expected, informed, reserve, reserve_all
 from ops.audit.limits import RULES_VERSION
 from ops.audit.seat import Seat
 from ops.audit.settled import settle
@@ -158,7 +158,7 @@ class Judge:
             self._tally.keep(command, outcome, changes, self._stock.src, self._findings.index)
 
     def _options(self, batch: Batch[StockCommand], command: Any) -> list[Expected]:
-        if not well_formed(command, batch.role, self._stock.clk):
+        if not well_formed(command, self._stock.clk):
             return _MALFORMED
         if not may_send(batch.role, command):
             return _FORBIDDEN
@@ -167,8 +167,8 @@ class Judge:
             return reserve(self._stock, command, index)
         if type(command) is ReserveAll:
             self._lines += len(command.lines)
-            return reserve_all(self._stock, command, index, self._lines)
-        return settle(self._stock, command, index)
+            return informed(reserve_all(self._stock, command, index, self._lines), command, index)
+        return informed(settle(self._stock, command, index), command, index)
 
     def _complain(self, expected: Expected, told: Expected, command: Any) -> None:
         """Name the rule that the answer breaks; remember who was passed over."""

@@ -3,10 +3,23 @@
 Several are allowed where docs/inventory.md leaves it to the product when old answers and ended rows leave its memory.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from domain.outcomes import REPEATED, Outcome
-from domain.stock import Change, Granted, Line, Refused, Repeat, Reserve, ReserveAll
+from domain.stock import (
+    Answered,
+    Change,
+    Commit,
+    Extend,
+    Granted,
+    Line,
+    Refused,
+    Release,
+    Repeat,
+    Reserve,
+    ReserveAll,
+    Return,
+)
 from ops.audit.limits import POOL_SWEEP_MAX, RECORD_LINES_MAX, REFUSAL_MUST_MS, REFUSALS_MAX
 from ops.audit.pools import Hold, Phase, Pool
 from ops.audit.stock import Stock
@@ -26,12 +39,29 @@ class Expected(NamedTuple):
 
 
 BUSY = Expected(Outcome.BUSY)
+_KINDS = {ReserveAll: 2, Commit: 3, Release: 4, Extend: 5, Return: 6}
+"""On the wire."""
 NEVER_REMEMBERED = frozenset({Outcome.TOO_LATE, Outcome.UNKNOWN_SKU, Outcome.BUSY})
 
 
 def hold_of(order: bytes, line: int) -> bytes:
     """The id of a line's hold."""
     return order + line.to_bytes(1, "big")
+
+
+def informed(options: list[Expected], command: Any, index: int) -> list[Expected]:
+    """Who asked something of a hold, as orders do, is told an answer that changes nothing, unless it is BUSY."""
+    if not isinstance(command, ReserveAll | Commit | Release | Extend | Return):
+        return options
+    about = hold_of(command.order, command.lines[0].line) if isinstance(command, ReserveAll) else command.hold
+    reference = command.reference if isinstance(command, Return) else 0
+    notice = Answered(index, about, _KINDS[type(command)], reference)
+    return [
+        option
+        if option.changes or option.repeats or option.outcome == Outcome.BUSY
+        else option._replace(changes=(notice,))
+        for option in options
+    ]
 
 
 def reserve(stock: Stock, command: Reserve, index: int) -> list[Expected]:

@@ -24,8 +24,8 @@ from streams.protocol import Pin, Tick, Yield
 SENDERS: dict[type, frozenset[Role]] = {
     Reserve: frozenset({Role.GATEWAY, Role.ORDER}),
     ReserveAll: frozenset({Role.ORDER}),
-    Commit: frozenset({Role.GATEWAY, Role.ORDER, Role.OPS}),
-    Release: frozenset({Role.GATEWAY, Role.ORDER, Role.OPS}),
+    Commit: frozenset({Role.ORDER, Role.OPS}),
+    Release: frozenset({Role.ORDER, Role.OPS}),
     Extend: frozenset({Role.ORDER, Role.OPS}),
     Return: frozenset({Role.ORDER, Role.OPS}),
     Adjust: frozenset({Role.OPS}),
@@ -140,10 +140,8 @@ _SHAPES: dict[type, Callable[[Any, int], bool]] = {
 }
 
 
-def well_formed(command: Any, role: Role, clk: int) -> bool:
-    """Whether a stock command has the shape of its kind; from a gateway, commits and releases name the customer."""
-    if role is Role.GATEWAY and isinstance(command, Commit | Release) and not command.customer:
-        return False
+def well_formed(command: Any, clk: int) -> bool:
+    """Whether a stock command has the shape of its kind."""
     return _SHAPES[type(command)](command, clk)
 
 

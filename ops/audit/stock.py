@@ -8,6 +8,7 @@ from heapq import heappop, heappush
 
 from domain.stock import (
     Adjusted,
+    Answered,
     Change,
     Closed,
     Expired,
@@ -59,6 +60,7 @@ class Stock:
             Opened: self._opened,
             Closed: self._closed,
             RulesSet: self._rules_set,
+            Answered: self._answered,
         }
 
     # --- a record ---------------------------------------------------------------------------------------------------
@@ -291,6 +293,9 @@ class Stock:
         pool = self._pool(change.sku)
         self._next_version(pool, change.version)
         pool.phase = Phase.CLOSED
+
+    def _answered(self, change: Answered) -> None:
+        """Whether it was right to say so is the decision's matter; it changes nothing."""
 
     def _rules_set(self, change: RulesSet) -> None:
         self.rules_version = change.version

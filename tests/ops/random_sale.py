@@ -93,7 +93,7 @@ class RandomSale:
     def command(self, role: Role) -> Any:
         rng = self.rng
         kinds = {
-            Role.GATEWAY: [self.reserve] * 6 + [self.commit, self.release, self.tick],
+            Role.GATEWAY: [self.reserve] * 6 + [self.tick],
             Role.ORDER: [self.reserve_all] * 2 + [self.commit, self.release, self.extend, self.give_back],
             Role.OPS: [self.policy, self.adjust, self.open, self.close, self.commit, self.give_back, self.protocol],
             Role.WORKER: [self.tick, self.protocol],

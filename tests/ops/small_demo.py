@@ -70,7 +70,7 @@ class SmallDemo:
         order = self.order(number, key)
         customer = f"shopper-{number}"
         command = Commit(hold_id(order)) if commit else Release(hold_id(order), customer_hash(KEYS.customer, customer))
-        decided = self.log.do(command, role=Role.OPS if commit else Role.GATEWAY)
+        decided = self.log.do(command, role=Role.OPS)
         outcome = Outcome(decided.outcomes[0])
         gone = outcome is Outcome.GONE
         body = {"order_id": order_text(order)}

@@ -3,7 +3,7 @@
 from domain.ids import hold_id
 from domain.outcomes import REPEATED, Outcome
 from domain.roles import Role
-from domain.stock import Adjust, Expired, Granted, Refused, Repeat, Sold, Totals
+from domain.stock import Adjust, Answered, Expired, Granted, Refused, Repeat, Sold, Totals
 from ops.audit.violations import Kind
 from streams.records import decode_decided, decode_ledger
 from tests.ops.corruption import (
@@ -228,10 +228,35 @@ def totals_of_a_pool_that_does_not_exist(log):
 @corruption(Kind.NOT_YOURS, THIRD)
 def somebody_elses_hold_is_sold(log):
     def change(_, changes, totals):
-        changes.append(Sold(2, hold_id(order(3))))
+        changes[place(changes, Answered, 2)] = Sold(2, hold_id(order(3)))
         move(totals, held=-1, sold=1)
 
     return edit(log, THIRD, change, outcomes=answer(log, THIRD, 2, Outcome.COMMITTED))
+
+
+@corruption(Kind.CHANGE, THIRD)
+def who_asked_is_not_told(log):
+    def change(_, changes, __):
+        del changes[place(changes, Answered, 2)]
+
+    return edit(log, THIRD, change)
+
+
+@corruption(Kind.CHANGE, THIRD)
+def who_asked_is_told_of_another_hold(log):
+    def change(_, changes, __):
+        at = place(changes, Answered, 2)
+        changes[at] = changes[at]._replace(hold=hold_id(order(8)))
+
+    return edit(log, THIRD, change)
+
+
+@corruption(Kind.CHANGE, SETTLED)
+def an_answer_is_told_where_something_changed(log):
+    def change(_, changes, __):
+        changes.append(Answered(1, hold_id(order(2)), 4))
+
+    return edit(log, SETTLED, change)
 
 
 @corruption(Kind.OUTCOME, SETTLED)

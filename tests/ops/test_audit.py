@@ -109,7 +109,7 @@ def test_busy_is_right_only_when_a_memory_is_full(monkeypatch):
     log.open_sale(units=1)
     log.state.rules_by_version = {1: log.state.rules._replace(refusals_max=2, tombstones_per_customer=1)}
     log.do(*(ask(number) for number in range(6)))
-    decided = log.do(*(Release(hold_id(order(number)), customer(50)) for number in range(50, 53)))
+    decided = log.do(*(Release(hold_id(order(number)), customer(50)) for number in range(50, 53)), role=Role.ORDER)
     assert list(decided.outcomes) == [Outcome.RELEASED, Outcome.BUSY, Outcome.BUSY]
     report = audit(log.source())
     assert report.counts == {Kind.OUTCOME: 5}
@@ -146,6 +146,7 @@ def test_rows_and_refusals_may_be_forgotten_after_their_time():
             ask(2, not_after_ms=log.now_ms + later_ms + 10_000),
             Release(hold_id(order(3)), customer(3)),
             Commit(hold_id(order(1)), customer(1)),
+            role=Role.ORDER,
             later_ms=later_ms,
         )
         green(log)
@@ -173,7 +174,7 @@ def test_figures_and_answers_are_those_of_the_log():
     log.claim()
     log.open_sale(units=2)
     log.do(ask(1), ask(2), ask(3), ask(1))
-    log.do(Commit(hold_id(order(1)), customer(1)))
+    log.do(Commit(hold_id(order(1))), role=Role.ORDER)
     report = audit(log.source(), options=EVERYTHING)
     (pool,) = report.pools
     assert (pool.sku, pool.received, pool.available, pool.held, pool.sold, pool.granted) == ("shoe", 2, 0, 1, 1, 2)

@@ -10,7 +10,7 @@ from domain.roles import Role
 from domain.rules import Rules
 
 SENDERS = {
-    Role.GATEWAY: (s.Reserve, s.Commit, s.Release),
+    Role.GATEWAY: (s.Reserve,),
     Role.ORDER: (s.Reserve, s.ReserveAll, s.Commit, s.Release, s.Extend, s.Return),
     Role.OPS: (s.Commit, s.Release, s.Extend, s.Return, s.Adjust, s.SetPolicy, s.Open, s.Close, s.SetRules),
     Role.WORKER: (),
@@ -70,6 +70,7 @@ class Model:
         self.shelves: list[Shelf] = []
         self.pool_sweeps = 0
         self.lines = 0
+        self.told: list[tuple[int, bytes]] = []  # (index, hold) of the last record's commands that came to nothing new
 
     def copy(self) -> "Model":
         other = Model.__new__(Model)
@@ -116,6 +117,7 @@ class Model:
             if h.state not in ("released", "expired", "returned") or clk - h.ended_ms < rules.ended_keep_ms
         ]
         self.pool_sweeps, self.lines = rules.pool_sweep_max, rules.record_lines_max
+        self.told = []
         for hold in self.due()[: rules.sweep_max]:
             self.expire(hold)
         return [self.command(index, role, command) for index, command in enumerate(commands)]
@@ -133,10 +135,23 @@ class Model:
         if not isinstance(command, SENDERS[role]):
             return "forbidden"
         name = type(command).__name__.lower()
+        before = self.settled()
         answer = getattr(self, "return_" if name == "return" else name)(index, command)
         if name == "reserveall" and self.wrote:
             self.lines -= len(command.lines)
+        if answer == "busy":
+            return answer
+        if name == "reserveall" and not self.wrote:
+            self.told.append((index, command.order + bytes([command.lines[0].line])))
+        if name in ("commit", "release", "extend", "return") and self.settled() == before:
+            self.told.append((index, command.hold))
         return answer
+
+    def settled(self) -> list[tuple]:
+        """Everything that a command on a hold may change; expiry is nobody's command."""
+        return [
+            (h.hold, "live" if h.state in ("held", "expired") else h.state, h.back, h.deadline_ms) for h in self.holds
+        ]
 
     # --- reserving
 

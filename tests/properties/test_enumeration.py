@@ -4,7 +4,8 @@ import pytest
 
 from domain.roles import Role
 from domain.rules import Rules
-from domain.stock import Adjust, Commit, Extend, Release, Return
+from domain.stock import Adjust, Answered, Commit, Extend, Release, Return
+from streams.stock_records import decode_details
 from tables.stock import StockFold
 from tests.properties.commands import hold, reserve, sale
 from tests.properties.model import Model
@@ -68,6 +69,9 @@ class Tree:
             decision = self.fold.decide(new, commands, role, src, clk)
             expected = twin.record(src, clk, role, *commands)
             self.nodes += 1
+            changes = [change for run in decode_details(decision.details).changes for change in run.items]
+            answered = [(change.index, change.hold) for change in changes if isinstance(change, Answered)]
+            assert answered == twin.told, (*path, letter)
             self.judge(new, twin, [label(code) for code in decision.outcomes], expected, (*path, letter))
             if depth > 1:
                 self.walk(new, twin, depth - 1, (*path, letter))

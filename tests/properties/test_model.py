@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from domain.outcomes import OF_ORDERS, Outcome
 from domain.reservation import RowState
 from domain.roles import Role
-from domain.stock import Commit, Granted, Refused, Release, Reserve
+from domain.stock import Answered, Commit, Granted, Refused, Release, Reserve
 from tests.properties.commands import sale
 from tests.properties.histories import AFTER_MS, RULES, SENDERS, command
 from tests.properties.model import Model
@@ -32,6 +32,8 @@ class Pair:
         answers = self.partition.record(*batch, role=role, after_ms=after_ms)
         assert answers == self.model.record(self.partition.src, self.partition.clk, role, *batch), (role, batch)
         assert not self.partition.faults
+        answered = [(c.index, c.hold) for c in self.partition.changes() if isinstance(c, Answered)]
+        assert answered == self.model.told, (role, batch)
         self.seen.update(answers)
         self.seen.update(Outcome(c.outcome).label for c in self.partition.changes() if isinstance(c, Refused))
 

@@ -7,7 +7,22 @@ import pytest
 from domain.ids import hold_id
 from domain.roles import Role
 from domain.rules import RULES
-from domain.stock import Adjust, Commit, Expired, Granted, Line, Open, Refused, Release, Reserve, ReserveAll, SetPolicy
+from domain.shapes import NUMBER_MAX
+from domain.stock import (
+    Adjust,
+    Answered,
+    Commit,
+    Expired,
+    Granted,
+    Line,
+    Open,
+    Refused,
+    Release,
+    Reserve,
+    ReserveAll,
+    Return,
+    SetPolicy,
+)
 from streams.records import BATCH_BYTES_MAX, BATCH_COMMANDS_MAX, DECIDED_BYTES_MAX
 from streams.stock_records import BATCHES
 from tests.properties.partition import Partition
@@ -118,6 +133,21 @@ def test_a_batch_that_carries_as_much_as_it_can(mall):
     assert fits(asked)
     assert set(mall.record(*asked, role=Role.GATEWAY)) == {"granted"}
     assert mall.size <= DECIDED_BYTES_MAX
+
+
+def test_a_batch_of_commands_that_change_nothing(mall):
+    """Each is told of in fewer bytes than what a settlement or a line of a bundle may take."""
+    (sold,) = mall.grants([mall.reserve(SHORT[0])])
+    mall.record(Commit(sold), role=Role.ORDER)
+    asked = [Return(sold, NUMBER_MAX - number, 65_535, restock=True) for number in range(BATCH_COMMANDS_MAX)]
+    assert fits(asked)
+    assert set(mall.record(*asked, role=Role.ORDER)) == {"shortfall"}
+    assert kinds(mall) == {Answered}
+    assert mall.size <= BATCH_COMMANDS_MAX * (33 + 1) + 200
+    late = [mall.bundle([sku])._replace(not_after_ms=0) for sku in SHORT[:BATCH_COMMANDS_MAX]]
+    assert set(mall.record(*late, role=Role.ORDER)) == {"too-late"}
+    assert kinds(mall) == {Answered}
+    assert mall.size <= BATCH_COMMANDS_MAX * (33 + 1) + 200
 
 
 def test_lines_over_the_records_limit_are_busy_and_not_remembered(mall):

@@ -116,4 +116,5 @@ def test_the_wire_numbers_of_commands_and_changes_are_for_ever():
         10: "Opened",
         11: "Closed",
         12: "RulesSet",
+        13: "Answered",
     }
