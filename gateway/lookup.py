@@ -48,14 +48,14 @@ class Lookup:
         text, partition = order_text(order), home_partition(order)
         tail = self._tail.find(partition, text)  # before SQL is read: what leaves the tail meanwhile is in SQL
         shown = self._shown.get(text)
-        if tail is not None and tail.since == 1 and (shown is None or shown <= (tail.version, tail.sequence)):
+        if tail is not None and not tail.since and (shown is None or shown <= (tail.version, tail.sequence)):
             return tail
         row, events = await self.read(lambda: (self._reader.find(text), self._reader.history(text)))
         found = self._joined(partition, None if row is None else stored(row, events), tail)
+        at = (-1, -1) if found is None else (found.version, found.sequence)
+        if shown is not None and at < shown:
+            raise _behind()
         if found is not None:
-            at = (found.version, found.sequence)
-            if shown is not None and at < shown:
-                raise _behind()
             self._shown.put(text, at)
         return found
 
@@ -117,7 +117,7 @@ def stored(row: StoredOrder, events: Sequence[StoredEvent]) -> OrderNow:
     """An order as SQL has it."""
     return OrderNow(
         order=row.order,
-        since=1,
+        since=0,
         version=row.version,
         state=row.status,
         sequence=row.sequence,

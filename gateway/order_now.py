@@ -34,7 +34,7 @@ class Transition(NamedTuple):
 class OrderNow(msgspec.Struct, gc=False):
     """Scalars as in streams.order_events.OrderEvent; `customer`: hash as hex.
 
-    `since`: the version from which on its lines and history are known (1 = all of it). `created_ms`: of its first
+    `since`: the version from which on its lines and history are known (0 = all of it). `created_ms`: of its first
     event, -1 if that was not seen.
     """
 
@@ -82,7 +82,7 @@ def begin(event: OrderEvent) -> OrderNow:
     is_first = event.kind == CHANGED and event.sequence == 1
     now = OrderNow(
         order=event.order,
-        since=1 if is_first else event.version,
+        since=0 if is_first else event.version,
         version=0,
         state="",
         sequence=0,
@@ -170,13 +170,13 @@ def joined(base: OrderNow | None, tail: OrderNow | None) -> OrderNow | None:
     """
     if tail is None or (base is not None and base.version >= tail.version and base.sequence >= tail.sequence):
         return base
-    if tail.since == 1:
+    if not tail.since:
         return tail
     if base is None or base.version < tail.since - 1:
         return None
     return msgspec.structs.replace(
         tail,
-        since=1,
+        since=0,
         action=tail.action or (base.action if base.attempt == tail.attempt else ""),
         currency=base.currency or tail.currency,
         partial=base.partial,
