@@ -53,7 +53,10 @@ def export(source: Source, path: Path) -> list[Section]:
                 for stream in LEDGERS_FIRST
             ]
             position = file.tell()
-            footer = {"partitions": source.partitions, "sections": [section._asdict() for section in sections]}
+            footer = {
+                "orders_before": [source.orders_before(partition) for partition in range(source.partitions)],
+                "sections": [section._asdict() for section in sections],
+            }
             text = json.dumps(footer).encode()
             file.write(text + _TAIL.pack(position, _digest(text)) + MAGIC)
             file.flush()
@@ -81,9 +84,10 @@ def _write_section(file: BinaryIO, source: Source, stream: Stream, partition: in
 class LedgerFile:
     """An exported log as the auditor's source. `load` it."""
 
-    def __init__(self, path: Path, partitions: int, sections: list[Section]) -> None:
-        self.partitions = partitions
+    def __init__(self, path: Path, orders_before: list[int], sections: list[Section]) -> None:
+        self.partitions = len(orders_before)
         self._path = path
+        self._orders_before = orders_before
         self._sections = {(section.stream, section.partition): section for section in sections}
 
     def start(self, stream: Stream, partition: int) -> int:
@@ -93,6 +97,10 @@ class LedgerFile:
     def end(self, stream: Stream, partition: int) -> int:
         """The end when it was exported."""
         return self._section(stream, partition).end
+
+    def orders_before(self, partition: int) -> int:
+        """As it was when it was exported."""
+        return self._orders_before[partition]
 
     def read(self, stream: Stream, partition: int) -> Iterator[Entry]:
         """The entries, streamed; LedgerFileError at the end if the bytes are not those that were exported."""
@@ -141,7 +149,7 @@ def load(path: Path) -> LedgerFile:
     try:
         facts = json.loads(footer)
         sections = [Section(**{**section, "stream": Stream(section["stream"])}) for section in facts["sections"]]
-        return LedgerFile(path, int(facts["partitions"]), sections)
+        return LedgerFile(path, [int(end) for end in facts["orders_before"]], sections)
     except (ValueError, KeyError, TypeError) as error:
         raise _broken(path, f"its footer does not decode: {error!r}") from error
 

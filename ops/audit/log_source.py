@@ -40,6 +40,7 @@ class LogSource:
         }
         self._loop = asyncio.new_event_loop()
         self._ranges: dict[tuple[Stream, int], tuple[int, int]] = {}
+        self._orders_before: dict[int, int] = {}
 
     def __enter__(self) -> Self:
         try:
@@ -65,6 +66,10 @@ class LogSource:
         """The end when the source was opened."""
         return self._ranges[stream, partition][1]
 
+    def orders_before(self, partition: int) -> int:
+        """The order ledger's end before any other was taken."""
+        return self._orders_before[partition]
+
     def read(self, stream: Stream, partition: int) -> Iterator[Entry]:
         """Read and yield; SourceError if the log stalls, or trims what is being read."""
         start, end = self._ranges[stream, partition]
@@ -88,6 +93,9 @@ class LogSource:
     async def _look(self) -> None:
         """Ends of the ledgers first: so every decision within them has its command within the commands' ends."""
         self.partitions = self.partitions or await self._count()
+        orders = self._names[Stream.ORDER_LEDGER]
+        for partition in range(self.partitions):
+            self._orders_before[partition] = await self._log.end(orders, partition)
         for stream in LEDGERS_FIRST:
             for partition in range(self.partitions):
                 name = self._names[stream]

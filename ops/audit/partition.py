@@ -3,11 +3,12 @@
 What the records are about (stock, orders) is the subject's; the chain, the claims and the commands' digests are here.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from ops.audit.chain import Chain, Fate, Step
 from ops.audit.commands import CommandReader, CommandRecord
+from ops.audit.journey import Money, Records
 from ops.audit.report import PartitionFigures
 from ops.audit.seat import Seat
 from ops.audit.source import Entry, Source, Stream
@@ -40,13 +41,18 @@ class Subject(Protocol):
 
 
 class Options(NamedTuple):
-    """What an audit should do besides. `anchors`: by partition, a ledger offset and the digest (hex) known of it."""
+    """What an audit should do besides. `anchors`: by partition, a ledger offset and the digest (hex) known of it.
+
+    `book`, `records`: the provider's book of charges and the system of record, to compare the orders with.
+    """
 
     keep: bool = False
     replay: bool = False
     anchors: dict[int, tuple[int, str]] = {}  # noqa: RUF012 - never written to
     progress: Callable[[int], None] | None = None
     """Called now and then with the number of ledger records read since the last call."""
+    book: Sequence[Money] | None = None
+    records: Records | None = None
 
 
 class PartitionAudit:

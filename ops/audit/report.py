@@ -68,6 +68,21 @@ class PartitionFigures(NamedTuple):
     """The command that waited then."""
 
 
+class OrderFigures(NamedTuple):
+    """All orders at the end. Money is in minor units, whatever the currency; `states` counts by public state.
+
+    `moving`: neither final nor sold and at rest. Book figures are -1 where no book was given.
+    """
+
+    states: dict[str, int]
+    moving: int
+    captured: int
+    refunded: int
+    book_captured: int = -1
+    book_refunded: int = -1
+    book_voided: int = -1
+
+
 class Report(NamedTuple):
     """The result of an audit. `violations` are in the order of partition and offset, some of each kind; all counted."""
 
@@ -83,6 +98,8 @@ class Report(NamedTuple):
     """By hold id, in order, if they were kept: one each, unless a refusal was forgotten or never remembered."""
     moments: dict[int, list[Moment]]
     """By partition, if they were kept."""
+    order_partitions: list[PartitionFigures] = []  # noqa: RUF012 - replaced, never written to
+    orders: OrderFigures = OrderFigures({}, 0, 0, 0)
 
     @property
     def ok(self) -> bool:
@@ -92,7 +109,7 @@ class Report(NamedTuple):
     @property
     def undecided(self) -> int:
         """Commands records that no accepted decision stands for yet."""
-        return sum(figures.undecided for figures in self.partitions)
+        return sum(figures.undecided for figures in (*self.partitions, *self.order_partitions))
 
     def count_of(self, *kinds: Kind) -> int:
         """How many violations of these kinds."""

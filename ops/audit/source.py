@@ -14,8 +14,8 @@ class Stream(StrEnum):
     ORDER_LEDGER = "order-ledger"
 
 
-LEDGERS_FIRST = (Stream.ORDER_LEDGER, Stream.LEDGER, Stream.ORDER_COMMANDS, Stream.COMMANDS)
-"""The order in which ends are taken: every decision within them has its command, every order its stock."""
+LEDGERS_FIRST = (Stream.LEDGER, Stream.ORDER_LEDGER, Stream.ORDER_COMMANDS, Stream.COMMANDS)
+"""The order in which ends are taken: every decision within them has its command, every hold its order."""
 
 
 class Entry(NamedTuple):
@@ -41,6 +41,9 @@ class Source(Protocol):
     def end(self, stream: Stream, partition: int) -> int:
         """One more than the last offset to audit. Ends were taken in the order of LEDGERS_FIRST."""
 
+    def orders_before(self, partition: int) -> int:
+        """The order ledger's end before stock's was taken: an order that did not change since has its stock here."""
+
     def read(self, stream: Stream, partition: int) -> Iterator[Entry]:
         """The entries from `start` to `end`, in order, streamed. Several reads may run at the same time."""
 
@@ -61,6 +64,10 @@ class MemorySource:
         """One more than the last entry's offset."""
         entries = self._entries.get((stream, partition), ())
         return entries[-1].offset + 1 if entries else 0
+
+    def orders_before(self, partition: int) -> int:
+        """The end: nothing is appended here."""
+        return self.end(Stream.ORDER_LEDGER, partition)
 
     def read(self, stream: Stream, partition: int) -> Iterator[Entry]:
         """The list."""

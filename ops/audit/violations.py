@@ -57,6 +57,17 @@ class Kind(StrEnum):
     TOTALS = "totals"
     RULES = "rules"
     REPLAY = "replay"
+    # Orders.
+    REASON = "reason"
+    MONEY = "money"
+    # Orders against stock, the provider's book and SQL.
+    UNSOLD = "unsold"
+    STRAY_HOLD = "stray-hold"
+    UNPAID = "unpaid"
+    STRAY_MONEY = "stray-money"
+    DOUBLE_CHARGE = "double-charge"
+    STUCK = "stuck"
+    SQL = "sql"
 
 
 class Violation(NamedTuple):
@@ -101,6 +112,10 @@ class Findings:
         if self._last.get(kind) == (self.offset, self.index):
             return
         self._last[kind] = (self.offset, self.index)
+        self.add_once(kind, text)
+
+    def add_once(self, kind: Kind, text: str) -> None:
+        """A rule is broken, and not by a record: each call counts."""
         count = self.counts.get(kind, 0)
         self.counts[kind] = count + 1
         if count < KEPT_PER_KIND:

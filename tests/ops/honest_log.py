@@ -9,6 +9,7 @@ from domain.stock import Adjust, Open, Reserve, SetPolicy
 from ops.audit.source import Entry, MemorySource, Stream
 from streams.acceptance import Acceptance, Verdict
 from streams.deciding import decide_record
+from streams.fold import Fold
 from streams.protocol import Yield
 from streams.records import (
     CLAIM,
@@ -29,7 +30,7 @@ from streams.records import (
     encode_genesis,
     encode_ledger,
 )
-from streams.stock_records import BATCHES, StockDetails, decode_details, encode_details
+from streams.stock_records import StockDetails, decode_details, encode_details
 from tables.stock import StockFold
 
 LOG_ID = bytes(range(16))
@@ -53,10 +54,12 @@ def ask(number: int, sku: str = "shoe", who: int | None = None, quantity: int = 
 class HonestLog:
     """One partition: what `topics apply`, senders and one owner after another would have written."""
 
-    def __init__(self, partition: int = 0, partitions: int = 1) -> None:
+    streams = (Stream.LEDGER, Stream.COMMANDS)
+
+    def __init__(self, partition: int = 0, partitions: int = 1, fold: Fold | None = None) -> None:
         self.partition = partition
         self.partitions = partitions
-        self.fold = StockFold()
+        self.fold = fold or StockFold()
         self.state = self.fold.new_state(partition)
         self.accepted = Acceptance()
         self.commands: list[Entry] = []
@@ -91,7 +94,7 @@ class HonestLog:
     def send(self, *commands: Any, role: Role = Role.GATEWAY, later_ms: int = 1, sender: str = "g1") -> int:
         """A commands record; its offset."""
         self._number += 1
-        return self.send_raw(BATCHES.encode(LOG_ID, role, sender, self._number, list(commands)), later_ms)
+        return self.send_raw(self.fold.batches.encode(LOG_ID, role, sender, self._number, list(commands)), later_ms)
 
     def send_raw(self, value: bytes, later_ms: int = 1) -> int:
         self.now_ms += later_ms
@@ -114,7 +117,7 @@ class HonestLog:
         """An operator decides the next record by hand."""
         src, timestamp_ms, value = self.commands[self.accepted.src + 1]
         clk = max(self.accepted.clk, timestamp_ms)
-        outcomes = bytes((3,)) * len(BATCHES.decode(value).commands())
+        outcomes = bytes((3,)) * len(self.fold.batches.decode(value).commands())
         bound = command_digest(timestamp_ms, value)
         details = encode_details([], [], [])
         decided = Decided(src, bound, clk, "", 0, outcomes, None, None, details, ("ann", "stuck"))
@@ -142,13 +145,17 @@ class HonestLog:
 
     def source(self, ledger: Iterable[Entry] | None = None, commands: Iterable[Entry] | None = None) -> MemorySource:
         """The log as the auditor's source, or a changed copy of it."""
-        return MemorySource(
-            self.partitions,
-            {
-                (Stream.LEDGER, self.partition): list(self.ledger if ledger is None else ledger),
-                (Stream.COMMANDS, self.partition): list(self.commands if commands is None else commands),
-            },
-        )
+        return MemorySource(self.partitions, self.entries(ledger, commands))
+
+    def entries(
+        self, ledger: Iterable[Entry] | None = None, commands: Iterable[Entry] | None = None
+    ) -> dict[tuple[Stream, int], list[Entry]]:
+        """What a source is made of."""
+        of_ledger, of_commands = self.streams
+        return {
+            (of_ledger, self.partition): list(self.ledger if ledger is None else ledger),
+            (of_commands, self.partition): list(self.commands if commands is None else commands),
+        }
 
 
 class Zombie:

@@ -12,6 +12,9 @@ FORMAT = {
     "domain.stock",
     "streams.protocol",
     "streams.records",
+    "domain.order_changes",
+    "domain.orders",
+    "streams.order_records",
     "streams.stock_records",
 }
 READING = {"streams.kafka_log", "streams.log", "streams.topics"}

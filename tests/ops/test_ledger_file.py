@@ -20,8 +20,8 @@ def test_a_file_gives_the_same_report_as_the_log(log, tmp_path):
     path = tmp_path / "log"
     sections = export(log.source(), path)
     assert [(section.stream, section.records) for section in sections] == [
-        (Stream.ORDER_LEDGER, 0),
         (Stream.LEDGER, len(log.ledger)),
+        (Stream.ORDER_LEDGER, 0),
         (Stream.ORDER_COMMANDS, 0),
         (Stream.COMMANDS, len(log.commands)),
     ]
