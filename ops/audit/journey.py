@@ -95,7 +95,8 @@ def _hold_lives(hold_id: bytes, hold: Hold, row: OrderRow | None, findings: Find
             findings.add_once(Kind.STRAY_HOLD, f"{hold.state.name} for order {order_text(order)}, which is none")
         return
     letter = next((letter for known, letter in zip(row.lines, row.letters, strict=True) if known[0] == line), "")
-    if row.is_final or not letter or letter in "xu":
+    kept = row.phase == "refunded" and letter == "s"  # refunded without goods: the sale stands
+    if (row.is_final and not kept) or not letter or letter in "xu":
         what = f"order {order_text(order)}, which is {row.phase}, its line {letter or 'none'}"
         findings.add_once(Kind.STRAY_HOLD, f"{hold.state.name} for {what}")
 

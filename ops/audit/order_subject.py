@@ -214,7 +214,8 @@ class OrderSubject:
         if not 0 <= row.refunded <= row.captured <= row.authorised:
             money = f"authorised {row.authorised}, captured {row.captured}, refunded {row.refunded}"
             found.add(Kind.MONEY, f"order {order}: {money}")
-        if row.is_final and (set(row.letters) - CLOSED_LINES or row.pay not in CLOSED_MONEY):
+        ended = CLOSED_LINES | {"s"} if row.phase == "refunded" else CLOSED_LINES  # the money is back, not the goods
+        if row.is_final and (set(row.letters) - ended or row.pay not in CLOSED_MONEY):
             found.add(Kind.TRANSITION, f"order {order} is {row.phase} with lines {row.letters}, money {row.pay}")
         if row.phase in RESTING:
             if set(row.letters) - set("sxu") or row.pay != "K":

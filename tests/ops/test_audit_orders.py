@@ -96,6 +96,18 @@ def test_a_delivered_order_that_comes_back_is_green_until_its_end():
     assert report.orders.states == {"REFUNDED": 1}
 
 
+def test_a_refund_in_full_without_goods_leaves_the_sale_in_stock():
+    shop = Shop()
+    shop.sell(1)
+    shop.both(o.Ship(order(1), o.ALL_LINES, 0), role=Role.OPS)
+    key = b"goodwill"
+    shop.both(o.Refund(order(1), key, PRICE, "scratched"), role=Role.OPS)
+    shop.pay(1, Operation.REFUND, PayOutcome.REFUNDED, key=key.hex())
+    report = audit(shop.source(), options=Options(book=[shop.charge(1, refunded=PRICE)]))
+    assert report.violations == []
+    assert report.orders.states == {"REFUNDED": 1}
+
+
 def test_an_order_that_changed_after_stocks_end_was_taken_is_not_asked_for_its_stock():
     shop = Shop()
     shop.born(1)
