@@ -3,7 +3,7 @@
 A mail goes out at most once. What was taken when its program died stays `taken`: nobody knows whether it went.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -38,6 +38,14 @@ class Mail(NamedTuple):
     attempts: int
 
 
+class Delivery(NamedTuple):
+    """What became of a mail: SENT, FAILED, or DUE again at `due_ms` because it did not go."""
+
+    state: State
+    message: str = ""
+    due_ms: int = 0
+
+
 class MailQueue:
     """The mails table."""
 
@@ -55,13 +63,12 @@ class MailQueue:
                 _set(connection, mail, {"state": State.TAKEN, "attempts": mail.attempts})
         return taken
 
-    def settle(self, mail: Mail, state: State, message: str = "", due_ms: int = 0) -> None:
-        """What became of a taken mail. DUE: it did not go, try again at `due_ms`."""
-        values: dict[str, Any] = {"state": state, "message": message[:MESSAGE_CHARS]}
-        if state is State.DUE:
-            values["due_at"] = due_ms
+    def settle(self, deliveries: Sequence[tuple[Mail, Delivery]]) -> None:
+        """What became of taken mails. SqlAwayError."""
         with self._database.writing() as connection:
-            _set(connection, mail, values)
+            for mail, (state, message, due_ms) in deliveries:
+                values: dict[str, Any] = {"state": state, "message": message[:MESSAGE_CHARS]}
+                _set(connection, mail, {**values, "due_at": due_ms} if state is State.DUE else values)
 
     def counts(self) -> dict[str, int]:
         """State -> mails in it."""

@@ -133,6 +133,13 @@ class Reader:
             lines = connection.execute(_lines_of([order])).all()
         return next(iter(_join(rows, lines)), None)
 
+    def address(self, order: str) -> tuple[str, bytes] | None:
+        """Customer (hash as hex) and sealed address of an order; None if it has none."""
+        query = select(ORDERS.c.user_id, ORDERS.c.shipping_address).where(ORDERS.c.order_id == order)
+        with self._database.reading() as connection:
+            row = connection.execute(query).first()
+        return (row.user_id, bytes(row.shipping_address)) if row and row.shipping_address else None
+
     def list_of(self, customer: str, cursor: str = "", limit: int = 20) -> Page:
         """Up to `limit` (1..PAGE_MAX) orders of a customer (hash as hex), newest first, from behind `cursor` on.
 

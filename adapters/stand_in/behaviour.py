@@ -44,7 +44,7 @@ class Behaviour(Faults, frozen=True, kw_only=True, forbid_unknown_fields=True):
     `latency_ms`: the median of every answer. Webhooks: each event is `webhook_lost` (never sent), or sent after up to
     webhook_shuffle_ms (so their order changes), `webhook_late` of them webhook_late_ms later, `webhook_doubled` of
     them twice. `seed` of all chance and all ids. An authorisation lasts `authorised_ms`, a key is kept `kept_ms`:
-    the provider's times, which a simulation makes shorter.
+    the provider's times, which a simulation makes shorter. A refund that is not settled at once is after `refund_ms`.
     """
 
     seed: int = 0
@@ -59,6 +59,7 @@ class Behaviour(Faults, frozen=True, kw_only=True, forbid_unknown_fields=True):
     webhook_shuffle_ms: Millis = 0
     authorised_ms: Millis = 7 * DAY_MS
     kept_ms: Millis = DAY_MS
+    refund_ms: Millis = 5_000
 
 
 BROWNOUT = Faults(

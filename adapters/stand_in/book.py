@@ -94,7 +94,7 @@ class Book:
         self._calls = 0
         self._endpoints = Endpoints(self.shelf, behaviour)
         self._late: list[tuple[int, int, Request]] = []
-        self._expiring: list[tuple[int, str]] = []
+        self._ripening: list[tuple[int, str]] = []
         self._brownout = (0, 0)
         self.behave(behaviour)
 
@@ -114,11 +114,11 @@ class Book:
         for change in changes:
             for intent in change.intents:
                 self.shelf.put_intent(intent)
-                self._watch(intent)
             for refund in change.refunds:
                 self.shelf.put_refund(refund)
             for event in change.events:
                 self.shelf.put_event(event)
+            self._watch(change)
             if change.kept:
                 self._keys.keep(change.kept)
             self.now_ms = max(self.now_ms, change.at_ms)
@@ -155,24 +155,30 @@ class Book:
         return Outcome(Fate.ANSWER, answer, delay_ms)
 
     def advance(self, now_ms: int) -> int:
-        """Let time pass: calls that hang are executed, old authorisations expire, each at its time. The book's time."""
+        """Let time pass; the book's time. Calls that hang are executed, authorisations expire, refunds are settled."""
         now_ms = max(self.now_ms, now_ms)
         while (due_ms := self.next_ms()) is not None and due_ms <= now_ms:
             self.now_ms = max(self.now_ms, due_ms)
             if self._late and self._late[0][0] == due_ms:
                 self._execute(heapq.heappop(self._late)[2], self.now_ms, broken=False)
             else:
-                _, name = heapq.heappop(self._expiring)
-                if self.shelf.intents[name].expires_ms == due_ms:
-                    self._endpoints.expire(name, self.now_ms)
-                    self._commit(None)
+                self._ripen(heapq.heappop(self._ripening)[1], due_ms)
         self.now_ms = now_ms
         return now_ms
 
     def next_ms(self) -> int | None:
         """When `advance` has something to do; mail apart."""
-        heads = [heap[0][0] for heap in (self._late, self._expiring) if heap]
+        heads = [heap[0][0] for heap in (self._late, self._ripening) if heap]
         return min(heads, default=None)
+
+    def _ripen(self, name: str, due_ms: int) -> None:
+        """An authorisation expires, a refund is settled; nothing if it came to something else before."""
+        refund, intent = self.shelf.refunds.get(name), self.shelf.intents.get(name)
+        if refund and refund.settles_ms == due_ms:
+            self._endpoints.settle_refund(refund, self.now_ms)
+        elif intent and intent.expires_ms == due_ms:
+            self._endpoints.expire(name, self.now_ms)
+        self._commit(None)
 
     def settle(self, intent: str, now_ms: int, *, ok: bool) -> Refusal | None:
         """The customer has authenticated or failed to, or a slow payment has ended; a Refusal if it waits for none."""
@@ -251,16 +257,20 @@ class Book:
         done.changed, done.refunded, done.happened = [], [], []
         if kept:
             self._keys.keep(kept)
-        for intent in change.intents:
-            self._watch(intent)
+        self._watch(change)
         if self._keep:
             self._keep(change)
         for event in change.events:
             self.mail.post(event.id, self.now_ms, self.behaviour)
 
-    def _watch(self, intent: Intent) -> None:
-        if intent.expires_ms:
-            heapq.heappush(self._expiring, (intent.expires_ms, intent.id))
+    def _watch(self, change: Change) -> None:
+        """What will happen by itself."""
+        for intent in change.intents:
+            if intent.expires_ms:
+                heapq.heappush(self._ripening, (intent.expires_ms, intent.id))
+        for refund in change.refunds:
+            if refund.settles_ms:
+                heapq.heappush(self._ripening, (refund.settles_ms, refund.id))
 
     def _replayed(self, kept: Kept) -> Answer:
         headers = {"Request-Id": self._fresh_request(), "Original-Request": kept.request, "Idempotent-Replayed": "true"}

@@ -10,7 +10,8 @@ from adapters.stand_in.objects import Intent
 class Charge(msgspec.Struct, frozen=True, kw_only=True):
     """Money of one intent, in minor units of `currency`. From its metadata: environment, order, attempt (0 = none).
 
-    authorised = captured + voided + what can still be captured; refunded <= captured.
+    authorised = captured + voided + what can still be captured; refunded <= captured. A refund that
+    is pending counts, one that failed does not.
     """
 
     id: str

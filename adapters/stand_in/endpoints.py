@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from adapters.stand_in import intents, params, render
 from adapters.stand_in.behaviour import Behaviour
 from adapters.stand_in.intents import Step, Terms
-from adapters.stand_in.methods import drawn_decline
+from adapters.stand_in.methods import METHODS, drawn_decline
 from adapters.stand_in.objects import Event, Intent, Refund, Status
 from adapters.stand_in.pages import page
 from adapters.stand_in.refusal import Refusal, missing, unknown_path
@@ -78,6 +78,11 @@ class Endpoints:
         if intent is None:
             return missing("payment_intent", name, "intent")
         return self._outside(intents.expire(intent, now_ms), now_ms)
+
+    def settle_refund(self, refund: Refund, now_ms: int) -> None:
+        """A refund that was not settled at once is now."""
+        step, settled = intents.settle_refund(self.shelf.intents[refund.intent], refund)
+        self._keep(step, Call("", "", {}, "", now_ms, ""), settled)
 
     def _outside(self, step: Step | Refusal, now_ms: int) -> Refusal | None:
         """A change that no call made."""
@@ -155,6 +160,7 @@ class Endpoints:
         step = intents.refund(intent, wish.amount)
         if isinstance(step, Refusal):
             return _refused(step)
+        first, then = METHODS[intent.method].refund
         refund = Refund(
             id=self.shelf.fresh("re", len(self.shelf.refunds)),
             intent=intent.id,
@@ -164,10 +170,11 @@ class Endpoints:
             created_ms=call.now_ms,
             reason=wish.reason,
             metadata=wish.metadata,
+            status=first,
+            then=then,
+            settles_ms=0 if first is then else call.now_ms + self.behaviour.refund_ms,
         )
-        self._keep(step, call)
-        self.shelf.put_refund(refund)
-        self.refunded.append(refund)
+        self._keep(step, call, refund)
         return Reply(200, render.refund_json(refund))
 
     def _list(self, call: Call, kind: str) -> Reply:
@@ -230,15 +237,19 @@ class Endpoints:
             return Reply(step.refusal.status, render.refusal_json(step.refusal, step.intent))
         return Reply(200, render.intent_json(step.intent, wish.expand))
 
-    def _keep(self, step: Step, call: Call) -> None:
+    def _keep(self, step: Step, call: Call, refund: Refund | None = None) -> None:
         self.shelf.put_intent(step.intent)
         self.changed.append(step.intent)
+        if refund:
+            self.shelf.put_refund(refund)
+            self.refunded.append(refund)
         for kind in step.events:
             event = Event(
                 id=self.shelf.fresh("evt", len(self.shelf.events)),
                 type=kind,
                 created_ms=call.now_ms,
                 intent=step.intent,
+                refund=refund if kind.startswith("refund.") else None,
                 request=call.request,
                 key=call.key,
             )

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from adapters.stand_in.methods import METHODS, Course, message_of
-from adapters.stand_in.objects import Decline, Intent, Status
+from adapters.stand_in.objects import Decline, Intent, Refund, RefundStatus, Status
 from adapters.stand_in.refusal import CARD, PAYMENT_REQUIRED, Refusal
 
 CONFIRMABLE = (Status.REQUIRES_PAYMENT_METHOD, Status.REQUIRES_CONFIRMATION, Status.REQUIRES_ACTION)
@@ -31,9 +31,9 @@ SUCCEEDED = "payment_intent.succeeded"
 CANCELED = "payment_intent.canceled"
 CHARGE_REFUNDED = "charge.refunded"
 CHARGE_EXPIRED = "charge.expired"
-EVENT_TYPES = (
-    CREATED, CAPTURABLE_UPDATED, ACTION, PROCESSING, FAILED, SUCCEEDED, CANCELED, CHARGE_REFUNDED, CHARGE_EXPIRED,
-)  # fmt: skip
+REFUND_CREATED = "refund.created"
+REFUND_UPDATED = "refund.updated"
+REFUND_FAILED = "refund.failed"
 
 AUTOMATIC = "automatic"
 """cancellation_reason of an authorisation that grew too old."""
@@ -145,7 +145,16 @@ def refund(intent: Intent, amount: int | None) -> Step | Refusal:
         text = f"Refund amount ({given}) is greater than unrefunded amount on charge ({left})"
         return Refusal(param="amount", message=text, executed=True)
     refunded = replace(intent, refunded=intent.refunded + given, version=intent.version + 1)
-    return Step(refunded, (CHARGE_REFUNDED,))
+    return Step(refunded, (REFUND_CREATED, CHARGE_REFUNDED))
+
+
+def settle_refund(intent: Intent, refund: Refund) -> tuple[Step, Refund]:
+    """A refund comes to what it comes to. The money of one that failed is ours again, and may be refunded again."""
+    settled = replace(refund, status=refund.then, settles_ms=0)
+    if settled.status is RefundStatus.FAILED:
+        intent = replace(intent, refunded=intent.refunded - refund.amount, version=intent.version + 1)
+        return Step(intent, (REFUND_FAILED,)), settled
+    return Step(intent, (REFUND_UPDATED,)), settled
 
 
 def _charged(intent: Intent, terms: Terms) -> Step:

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from enum import Enum, auto
 from typing import NamedTuple
 
+from adapters.stand_in.objects import RefundStatus
+
 
 class Course(Enum):
     """What happens to an attempt."""
@@ -16,12 +18,16 @@ class Course(Enum):
 
 
 class Method(NamedTuple):
-    """`then`: decline code after the challenge was passed or the processing ended; "" = charged."""
+    """`then`: decline code after the challenge was passed or the processing ended; "" = charged.
+
+    `refund`: what a refund is at first, and what it comes to some time later.
+    """
 
     course: Course
     code: str = ""
     decline_code: str = ""
     then: str = ""
+    refund: tuple[RefundStatus, RefundStatus] = (RefundStatus.SUCCEEDED, RefundStatus.SUCCEEDED)
 
 
 OK = Method(Course.CHARGE)
@@ -57,6 +63,8 @@ METHODS: Mapping[str, Method] = {
     "pm_card_threeDSecure2Required": _CHALLENGED,
     "pm_card_threeDSecureRequired": _CHALLENGED,
     "pm_card_authenticationRequiredChargeDeclinedInsufficientFunds": _CHALLENGED_NO_MONEY,
+    "pm_card_pendingRefund": OK._replace(refund=(RefundStatus.PENDING, RefundStatus.SUCCEEDED)),
+    "pm_card_refundFail": OK._replace(refund=(RefundStatus.SUCCEEDED, RefundStatus.FAILED)),
     PROCESSING: Method(Course.PROCESS),
 }
 _RANDOM_DECLINES = ("generic_decline", "insufficient_funds", "do_not_honor", "card_velocity_exceeded")

@@ -29,8 +29,8 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A PaymentIntent with its latest charge. Money in minor units of `currency`.
 
     `authorised`: by the latest charge, also after it ended; `captured`: of it; `voided`: given back without having
-    been captured; `refunded`: given back of what was captured. `expires_ms`: of the authorisation that now stands,
-    0 = none does. `version`: + 1 a change.
+    been captured; `refunded`: given back of what was captured, or on its way back. `expires_ms`: of the
+    authorisation that now stands, 0 = none does. `version`: + 1 a change.
     """
 
     id: str
@@ -63,7 +63,15 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.authorised if self.status is Status.REQUIRES_CAPTURE else 0
 
 
+class RefundStatus(StrEnum):
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
 class Refund(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`then`: what it comes to at `settles_ms`; 0 = it has come to what it is."""
+
     id: str
     intent: str
     charge: str
@@ -72,14 +80,18 @@ class Refund(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     created_ms: int
     reason: str = ""
     metadata: dict[str, str] = {}
+    status: RefundStatus = RefundStatus.SUCCEEDED
+    then: RefundStatus = RefundStatus.SUCCEEDED
+    settles_ms: int = 0
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """`intent`: as it was after the change. Of a `charge.` event the object is its charge."""
+    """`intent`: as it was after the change. The object of a `charge.` event is its charge, of a `refund.` event that."""
 
     id: str
     type: str
     created_ms: int
     intent: Intent
+    refund: Refund | None = None
     request: str = ""
     key: str = ""

@@ -83,18 +83,19 @@ def refund_json(refund: Refund) -> Json:
         "metadata": refund.metadata,
         "payment_intent": refund.intent,
         "reason": refund.reason or None,
-        "status": "succeeded",
+        "status": refund.status,
     }
 
 
 def event_json(event: Event) -> Json:
     of_charge = event.type.startswith("charge.")
+    about = charge_json(event.intent) if of_charge else intent_json(event.intent)
     return {
         "id": event.id,
         "object": "event",
         "api_version": API_VERSION,
         "created": seconds(event.created_ms),
-        "data": {"object": charge_json(event.intent) if of_charge else intent_json(event.intent)},
+        "data": {"object": refund_json(event.refund) if event.refund else about},
         "livemode": False,
         "pending_webhooks": 0,
         "request": {"id": event.request or None, "idempotency_key": event.key or None},

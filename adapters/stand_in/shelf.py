@@ -34,9 +34,10 @@ class Shelf:
             self.of_charge[intent.charge] = intent.id
 
     def put_refund(self, refund: Refund) -> None:
+        if refund.id not in self.refunds:
+            self._refunds_of.setdefault(refund.intent, []).append(refund.id)
+            self._newest_refunds.add(refund.created_ms, refund.id)
         self.refunds[refund.id] = refund
-        self._refunds_of.setdefault(refund.intent, []).append(refund.id)
-        self._newest_refunds.add(refund.created_ms, refund.id)
 
     def put_event(self, event: Event) -> None:
         self.events[event.id] = event

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 
-from domain.ids import order_text
+from domain.ids import order_id, order_text
 from streams.order_events import AskBody, Line, OrderEvent
 
 TIME_MS = 1_800_000_000_000
@@ -17,8 +17,8 @@ PATHS = {"done": DONE, "shipped": SHIPPED, "returned": RETURNED, "declined": DEC
 _LETTERS = {"H": "c", "C": "s", "K": "s", "R": "t", "F": "u", "W": "h", "V": "r", "X": "x"}
 
 
-def order_of(number: int) -> str:
-    return order_text(hashlib.blake2b(number.to_bytes(8), digest_size=16).digest())
+def order_of(number: int, home: int = 0) -> str:
+    return order_text(order_id(b"key", "customer", str(number), home))
 
 
 def customer_of(number: int) -> str:
@@ -38,7 +38,7 @@ def journey(
     quantity: int = 2,
 ) -> Iterator[OrderEvent]:
     """All events of order `number`, its changes at ledger offsets `first`, `first + step`, ..."""
-    order, amount = order_of(number), PRICE * quantity
+    order, amount = order_of(number, partition), PRICE * quantity
 
     def event(change: int, index: int, state: str, **fields) -> OrderEvent:
         offset = first + change * step

@@ -1,0 +1,150 @@
+"""The confirmation role: copies what became of orders and of stock into SQL, and tells each order when it is booked.
+
+A chunk is one transaction: rows and cursor. Then `Booked` for the orders that ask for it, then the ack; a kill between
+two of these does the rest again, which changes no row. `python -m agents confirmation`.
+"""
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from aiokafka import ConsumerRecord, TopicPartition
+
+from adapters.mail.mailer import Mailer, mailer_of
+from adapters.sealing import Sealer
+from adapters.sql.database import Database, SqlAwayError
+from adapters.sql.pool_rows import pools_of
+from adapters.sql.store import Applied, Span, Store
+from agents import duty as duties
+from agents import exits
+from agents.duty import Context, Duty
+from agents.hole import read_hole
+from agents.post import Post
+from domain.ids import parse_order
+from domain.orders import Ask, Booked
+from domain.roles import Role
+from settings import ConfirmationSettings
+from streams import keys
+from streams.actions import Action
+from streams.metrics import ConfirmationMetrics
+from streams.order_events import OrderEvent, decode
+from streams.records import decode_decided, decode_fact
+from streams.topics import named
+
+PROGRAM = "confirmation"
+AGAIN_S = 0.2
+AGAIN_S_MAX = 5.0
+
+T = TypeVar("T")
+
+
+def run(settings: ConfirmationSettings) -> int:
+    """Run until asked to stop; the exit code (agents/exits.py)."""
+    topics = named(settings.namespace)
+    try:
+        database = Database(settings.sql_url)
+        sealer = Sealer(database, keys.load_address(settings.data_dir))
+        mailer = mailer_of(settings.mail, settings.data_dir / "mail")
+    except (ValueError, keys.KeysError) as error:
+        sys.stderr.write(f"{error}\n")
+        return exits.CONFIGURATION
+    metrics = ConfirmationMetrics()
+    duty = Duty(PROGRAM, [topics.order_events, topics.stock_events], [topics.order_commands])
+    return duties.run(settings, duty, Confirmation(database, sealer, mailer, metrics), metrics)
+
+
+class Confirmation:
+    """What the frame hands chunks to."""
+
+    def __init__(self, database: Database, sealer: Sealer, mailer: Mailer, metrics: ConfirmationMetrics) -> None:
+        self._database = database
+        self._sealer = sealer
+        self._mailer = mailer
+        self._metrics = metrics
+        self._store = Store(database)
+
+    async def start(self, context: Context) -> None:
+        """Connect to the broker. The database may be away."""
+        self._context = context
+        self._log = context.log
+        self._orders = context.topics.order_events.name
+        self._writer = context.order_commands(Role.CONFIRMATION)
+        await self._writer.start()
+        self._post = Post(self._database, self._sealer, self._mailer, self._log, self._metrics)
+        context.watch(self._post.run())
+
+    async def take(self, source: TopicPartition, records: Sequence[ConsumerRecord]) -> None:
+        """Copy a chunk, once what lies before it is there; then tell the orders that asked."""
+        applied = await self._apply(source, records)
+        while applied.missing_from >= 0:
+            self._log(Action.SQL_HOLE, topic=source.topic, partition=source.partition, start=applied.missing_from)
+            await self._fill(source, applied.missing_from, records[0].offset)
+            applied = await self._apply(source, records)
+        if source.topic == self._orders:
+            await self._writer.write({source.partition: _booked(_events(records))})
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        await self._writer.stop()
+        self._database.close()
+
+    async def _fill(self, source: TopicPartition, start: int, stop: int) -> None:
+        """Copy records from `start` to `stop`. Their mails are past: whether they went is not known here any more."""
+        context = self._context
+        async for records in read_hole(context.servers, f"{context.sender}-hole", source, start, stop):
+            await self._apply(source, records, is_news=False)
+
+    async def _apply(
+        self, source: TopicPartition, records: Sequence[ConsumerRecord], *, is_news: bool = True
+    ) -> Applied:
+        span = Span(source.topic, source.partition, records[0].offset, records[-1].offset)
+        if source.topic != self._orders:
+            facts = [decode_fact(record.value) for record in records]
+            pools = pools_of(decode_decided(fact.body) for fact in facts)
+            last = max(fact.ledger_offset for fact in facts)
+            return await self._answered(lambda: self._store.apply_pools(span, pools, last))
+        events = _events(records)
+        applied = await self._answered(lambda: self._store.apply(span, events, mail=is_news))
+        self._metrics.applied(fresh=applied.fresh, repeated=applied.repeated)
+        self._metrics.mailed("without-address", applied.without_address)
+        if applied.mails:
+            self._post.poke()
+        return applied
+
+    async def _answered(self, work: Callable[[], T]) -> T:
+        """Do it in a thread, again and again while SQL is away: nothing is lost, and orders go on without it."""
+        wait_s, away_s = AGAIN_S, 0.0
+        while True:
+            try:
+                done = await asyncio.to_thread(work)
+            except SqlAwayError as error:
+                if not away_s:
+                    away_s = time.monotonic()
+                    self._sql_away(str(error))
+                await asyncio.sleep(wait_s)
+                wait_s = min(AGAIN_S_MAX, wait_s * 2)
+                continue
+            if away_s:
+                self._log(Action.SQL_BACK, seconds=round(time.monotonic() - away_s, 1))
+                self._metrics.sql_away.set(0)
+                self._context.excuse(False)  # noqa: FBT003 - it is a state
+            return done
+
+    def _sql_away(self, reason: str) -> None:
+        self._log(Action.SQL_AWAY, reason=reason)
+        self._metrics.alarm(Action.SQL_AWAY.label)
+        self._metrics.sql_away.set(1)
+        self._context.excuse(True)  # noqa: FBT003 - it is a state
+
+
+def _events(records: Sequence[ConsumerRecord]) -> list[OrderEvent]:
+    decoded = (decode(record.headers, record.value) for record in records)
+    return [event for event in decoded if isinstance(event, OrderEvent)]
+
+
+def _booked(events: Sequence[OrderEvent]) -> list[Booked]:
+    """One for each order that asks, of the version that is in the tables now."""
+    asking = {event.order: event.version for event in events if any(ask.kind == Ask.CONFIRM for ask in event.asks)}
+    return [Booked(parse_order(order), version) for order, version in asking.items()]
