@@ -86,7 +86,7 @@ class Refund(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """`intent`: as it was after the change. The object of a `charge.` event is its charge, of a `refund.` event that."""
+    """`intent`: as it was after the change. A `charge.` event shows its charge, a `refund.` event the refund."""
 
     id: str
     type: str

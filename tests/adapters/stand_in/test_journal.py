@@ -31,7 +31,7 @@ def opened(path, behaviour=QUIET):
     return caller, journal
 
 
-def busy(caller):
+def busy(caller, settled_ms=0):
     """A bit of everything."""
     captured, cancelled = caller.create("a").id, caller.create("b").id
     caller.create("c", payment_method="pm_card_visa_chargeDeclined")
@@ -41,14 +41,23 @@ def busy(caller):
     caller.post(f"payment_intents/{cancelled}/cancel", "f")
     caller.post("refunds", "g", payment_intent=captured, amount=400)
     caller.post("refunds", "h", payment_intent=captured, amount=600)
-    return captured
+    for card in ("pm_card_refundFail", "pm_card_pendingRefund"):
+        bought = caller.create(payment_method=card, capture_method=None).id
+        caller.post("refunds", payment_intent=bought)
+        caller.later(QUIET.refund_ms // 2)
+    caller.later(settled_ms)
+    caller.book.advance(caller.now_ms)
 
 
-def test_a_book_is_the_same_after_it_was_read_again(path):
+@pytest.mark.parametrize("settled_ms", [0, 60_000])
+def test_a_book_is_the_same_after_it_was_read_again(path, settled_ms):
     caller, journal = opened(path)
-    busy(caller)
+    busy(caller, settled_ms)
     journal.close()
     again, _ = opened(path)
+    for one in (caller, again):
+        one.book.advance(caller.now_ms + 60_000)
+    assert len(caller.book.shelf.refunds) == 3
     assert again.book.charges() == caller.book.charges()
     for name in ("intents", "refunds", "events"):
         assert list(getattr(again.book.shelf, name).items()) == list(getattr(caller.book.shelf, name).items())

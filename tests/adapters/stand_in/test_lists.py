@@ -108,7 +108,11 @@ def test_the_latest_charge_can_be_expanded(caller):
 JOURNEYS = [
     ("a capture", ["capture"], ["created", "amount_capturable_updated", "succeeded"]),
     ("a cancel", ["cancel"], ["created", "amount_capturable_updated", "canceled", "charge.refunded"]),
-    ("a refund", ["capture", "refund"], ["created", "amount_capturable_updated", "succeeded", "charge.refunded"]),
+    (
+        "a refund",
+        ["capture", "refund"],
+        ["created", "amount_capturable_updated", "succeeded", "refund.created", "charge.refunded"],
+    ),
     ("an expiry", ["expire"], ["created", "amount_capturable_updated", "canceled", "charge.expired"]),
 ]
 

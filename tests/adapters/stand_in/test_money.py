@@ -82,6 +82,32 @@ def test_a_refund_repeated_with_its_key_is_given_once(caller, intent):
     assert (again.replayed, again.id, row(caller, intent).refunded) == (True, first.id, 600)
 
 
+def test_a_refund_that_fails_later_leaves_the_money_with_us_to_be_refunded_again(caller):
+    intent = caller.create(payment_method="pm_card_refundFail", capture_method=None).id
+    failing = caller.post("refunds", payment_intent=intent)
+    assert (failing.body["status"], row(caller, intent).refunded) == ("succeeded", 1_000)
+    caller.later(QUIET.refund_ms - 1)
+    assert caller.post("refunds", payment_intent=intent).error["code"] == "charge_already_refunded"
+    caller.later(1)
+    assert caller.get(f"refunds/{failing.id}").body["status"] == "failed"
+    assert row(caller, intent).refunded == 0
+    assert caller.get("events").body["data"][0]["data"]["object"]["id"] == failing.id
+    assert caller.post("refunds", payment_intent=intent, amount=400).status == 200
+
+
+def test_a_refund_that_is_pending_counts_and_succeeds_later(caller):
+    intent = caller.create(payment_method="pm_card_pendingRefund", capture_method=None).id
+    pending = caller.post("refunds", "r", payment_intent=intent, amount=600)
+    assert (pending.body["status"], row(caller, intent).refunded) == ("pending", 600)
+    assert caller.post("refunds", payment_intent=intent, amount=401).status == 400
+    caller.later(QUIET.refund_ms)
+    (listed,) = caller.get("refunds", payment_intent=intent).body["data"]
+    assert (listed["id"], listed["status"]) == (pending.id, "succeeded")
+    assert caller.post("refunds", "r", payment_intent=intent, amount=600).body["status"] == "pending"
+    assert [event["type"] for event in caller.get("events", limit=1).body["data"]] == ["refund.updated"]
+    assert row(caller, intent).refunded == 600
+
+
 def test_a_cancel_gives_back_what_was_authorised(caller, intent):
     told = caller.post(f"payment_intents/{intent}/cancel", cancellation_reason="abandoned")
     assert (told.body["status"], told.body["cancellation_reason"]) == ("canceled", "abandoned")
@@ -154,6 +180,7 @@ def test_the_book_of_charges_has_a_row_an_intent_and_can_be_read_back(caller):
 def test_money_adds_up_after_any_sequence_of_calls(seed):
     chance = random.Random(seed)
     caller = Caller(replace(QUIET, declines=0.2, seed=seed))
+    cards = [VISA, CHALLENGE, "pm_card_refundFail", "pm_card_pendingRefund"]
     for number in range(10):
         caller.create(confirm=chance.choice([True, None]), metadata={"order": f"o{number}", "attempt": "1"})
     intents = list(caller.book.shelf.intents)
@@ -166,7 +193,7 @@ def test_money_adds_up_after_any_sequence_of_calls(seed):
             case "capture":
                 caller.post(f"payment_intents/{intent}/capture", amount_to_capture=amount)
             case "confirm":
-                caller.post(f"payment_intents/{intent}/confirm", payment_method=chance.choice([VISA, CHALLENGE]))
+                caller.post(f"payment_intents/{intent}/confirm", payment_method=chance.choice(cards))
             case "cancel" if chance.random() < 0.05:
                 caller.post(f"payment_intents/{intent}/cancel")
             case "expire" if chance.random() < 0.05:
@@ -181,5 +208,8 @@ def test_money_adds_up_after_any_sequence_of_calls(seed):
             assert one.authorised in {0, one.amount}
     refunds = list(caller.book.shelf.refunds.values())
     for one in caller.book.shelf.intents.values():
-        assert sum(refund.amount for refund in refunds if refund.intent == one.id) == one.refunded
+        assert (
+            sum(refund.amount for refund in refunds if refund.intent == one.id and refund.status != "failed")
+            == one.refunded
+        )
     assert any(one.captured for one in caller.book.shelf.intents.values())
