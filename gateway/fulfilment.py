@@ -6,6 +6,7 @@ from fastapi import APIRouter, Header
 from fastapi.responses import Response
 
 from domain.orders import ALL_LINES, Deliver, Refund, Settle, Ship, TakeBack
+from domain.shapes import SKU_MAX
 from gateway.callers import Desk, Operator
 from gateway.order_schemas import RefundWish, Settlement, Shipment, Takeback, WishDecided
 from gateway.orders import PROBLEM, WISHING
@@ -51,7 +52,7 @@ async def refund(order_id: str, wanted: RefundWish, _: Operator, desk: Desk, ide
 async def settle(order_id: str, found: Settlement, operator: Operator, desk: Desk) -> Response:
     """Tell an order what became of a request that the provider never answered, as an operator found it there."""
     order = order_of(order_id, desk)
-    wish = Settle(order, operator.name[:64], found.reference, found.outcome)
+    wish = Settle(order, operator.name[:SKU_MAX], found.reference, found.outcome)
     return await carry_out(desk, desk.order_operators, wish)
 
 

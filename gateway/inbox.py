@@ -7,7 +7,9 @@ import msgspec
 from stripe import SignatureVerificationError, WebhookSignature
 
 from domain.ids import home_partition, parse_order
+from domain.order_shapes import WELL_FORMED_ORDER
 from domain.orders import Hint
+from domain.roles import Role
 from gateway.problems import InvalidRequestError, Problem, ProblemError
 from gateway.recent import Recent
 from streams.identity import Identity
@@ -18,8 +20,8 @@ TOLERANCE_S = 300
 REMEMBERED_S = 600.0
 """Stripe sends an event again after minutes, then hours; here it is dropped only as long as both may be under way."""
 EVENTS_HALF_MAX = 10_000
-_TEXT_MAX = 255
-_ATTEMPT_MAX = 1_000
+_MESSAGE_MAX = 200
+_DIGITS_MAX = 9
 _PAYMENT_INTENT = "payment_intent"
 
 
@@ -67,7 +69,7 @@ class Inbox:
         try:
             return _decode(body)
         except (msgspec.DecodeError, RecursionError) as error:  # a ValidationError is one
-            raise InvalidRequestError(("$", f"not an event: {error}"[:_TEXT_MAX])) from error
+            raise InvalidRequestError(("$", f"not an event: {error}"[:_MESSAGE_MAX])) from error
 
     def hint_of(self, event: Event) -> Hint | None:
         """What it hints at; None if that is no order of this log."""
@@ -80,13 +82,12 @@ class Inbox:
             order = parse_order(metadata.get("order", ""))
         except ValueError:
             return None
-        if not (attempt.isascii() and attempt.isdigit() and 0 < int(attempt[:9]) <= _ATTEMPT_MAX):
+        if home_partition(order) >= self._partitions or not (attempt.isascii() and attempt.isdigit()):
             return None
-        if home_partition(order) >= self._partitions or not isinstance(intent, str):
+        if not isinstance(intent, str) or len(attempt) > _DIGITS_MAX:
             return None
-        if max(map(len, (intent, event.id, event.type))) > _TEXT_MAX:
-            return None
-        return Hint(order, int(attempt), intent, event.id, event.type)
+        hint = Hint(order, int(attempt), intent, event.id, event.type)
+        return hint if WELL_FORMED_ORDER[Hint](hint, Role.GATEWAY, 0) else None
 
     def is_new(self, event: Event) -> bool:
         """Whether this event did not come here in the last minutes; from now on it did."""

@@ -4,8 +4,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, Field, JsonValue, model_validator
 
+from domain.order_shapes import REASON_MAX
+from domain.order_starting import AMOUNT_MAX
 from domain.orders import LINES_MAX
-from domain.shapes import PRICE_MAX, QUANTITY_MAX, TEXT_MAX
+from domain.shapes import QUANTITY_MAX, SKU_MAX
 from gateway.order_now import LINE_STATES, PAY_STATES
 from gateway.parsing import COUNTRY_PATTERN, EMAIL_PATTERN, LINE_MAX, METHOD_PATTERN, TEXT_PATTERN
 from gateway.schemas import ORDER, TIME, Currency, Price, Sku, examples
@@ -270,8 +272,8 @@ class RefundWish(BaseModel):
 
     model_config = examples({"amount": 500, "reason": "arrived late"})
 
-    amount: Annotated[int, Field(ge=1, le=PRICE_MAX)]
-    reason: Annotated[str, Field(max_length=TEXT_MAX)]
+    amount: Annotated[int, Field(ge=1, le=AMOUNT_MAX)]
+    reason: Annotated[str, Field(max_length=REASON_MAX)]
 
 
 class Settlement(BaseModel):
@@ -280,4 +282,4 @@ class Settlement(BaseModel):
     model_config = examples({"outcome": "voided", "reference": "pi_3Nk"})
 
     outcome: Literal["voided", "captured", "refunded"]
-    reference: Annotated[str, Field(min_length=1, max_length=TEXT_MAX, description="Where it can be looked up")]
+    reference: Annotated[str, Field(min_length=1, max_length=SKU_MAX, description="Where it can be looked up")]
