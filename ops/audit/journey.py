@@ -21,8 +21,9 @@ BUNDLE_LINE = 1
 
 
 class Money(NamedTuple):
-    """One intent of the provider's book, amounts in minor units."""
+    """One intent of the provider's book, amounts in minor units. `environment`: the log whose orders it is for."""
 
+    environment: str
     intent: str
     order: str
     attempt: int
@@ -136,17 +137,17 @@ def _paid(order: str, row: OrderRow, intents: list[Money], findings: Findings) -
 def against_sql(
     rows: Mapping[bytes, OrderRow], stored: Mapping[str, Stored], findings: Findings, copied_to: int
 ) -> None:
-    """The orders of one partition against their rows in SQL, which has the ledger up to offset `copied_to`."""
+    """The orders of one partition against their rows in SQL.
+
+    SQL has the ledger up to offset `copied_to`, of which it may have a part only.
+    """
     for order, row in rows.items():
-        if row.changed_at > copied_to:
-            continue
         text = order_text(order)
         there = stored.get(text)
-        if there is None:
-            findings.add_once(Kind.SQL, f"order {text} is not in SQL")
-        elif there.version < row.version:
-            findings.add_once(Kind.SQL, f"order {text} has version {there.version} in SQL, {row.version} in the ledger")
-        elif there.version == row.version:
+        version = there.version if there else 0
+        if version < row.version and row.changed_at < copied_to:
+            findings.add_once(Kind.SQL, f"order {text} has version {version} in SQL, {row.version} in the ledger")
+        elif there is not None and version == row.version:
             _same(text, row, there, findings)
 
 

@@ -5,7 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from domain.outcomes import Outcome
-from ops.audit.report import Report
+from ops.audit.report import OrderFigures, PartitionFigures, Report
 
 SHOWN = 10
 _POOL_COLUMNS = ("partition", "received", "available", "held", "sold", "written_off", "granted")
@@ -15,7 +15,10 @@ _PARTITION_COLUMNS = ("src", "undecided", "epoch", "claims", "lost_claims", "sta
 def print_report(report: Report, console: Console) -> None:
     """Print it all; the verdict comes last."""
     console.print(_pools(report))
-    console.print(_partitions(report))
+    console.print(_partitions("Ledger of stock", report.partitions))
+    if report.order_partitions:
+        console.print(_partitions("Ledger of orders", report.order_partitions))
+        console.print(_orders(report.orders))
     console.print(_answers(report))
     unchecked = sum(figures.unchecked for figures in report.partitions)
     if unchecked:
@@ -38,10 +41,17 @@ def _pools(report: Report) -> Table:
     return table
 
 
-def _partitions(report: Report) -> Table:
+def _orders(orders: OrderFigures) -> str:
+    states = ", ".join(f"{count} {state}" for state, count in orders.states.items())
+    book = f"; the provider's book: {orders.book_captured}, {orders.book_refunded}" if orders.book_captured >= 0 else ""
+    money = f"captured {orders.captured}, refunded {orders.refunded}{book}"
+    return f"Orders: {states or 'none'}; {orders.moving} under way. Minor units {money}"
+
+
+def _partitions(title: str, partitions: list[PartitionFigures]) -> Table:
     headings = (_heading(column) for column in _PARTITION_COLUMNS)
-    table = Table("partition", *headings, "head", "digest", title="Ledger")
-    for figures in report.partitions:
+    table = Table("partition", *headings, "head", "digest", title=title)
+    for figures in partitions:
         cells = (str(getattr(figures, column)) for column in _PARTITION_COLUMNS)
         table.add_row(str(figures.partition), *cells, str(figures.offset), figures.digest)
     return table

@@ -88,7 +88,7 @@ class _Audit:
         if options.book is not None:
             findings = Findings(-1)
             everything = {order: row for rows in self._rows.values() for order, row in rows.items()}
-            against_book(everything, options.book, findings)
+            against_book(everything, self._book(), findings)
             self._found(findings, None)
 
     def report(self) -> Report:
@@ -100,9 +100,13 @@ class _Audit:
             sum(not row.is_settled for row in rows),
             sum(row.captured for row in rows),
             sum(row.refunded for row in rows),
-            *(() if book is None else _sums(book)),
+            *(() if book is None else _sums(self._book())),
         )
         return self._report._replace(log_id=", ".join(sorted(self._log_ids)), orders=orders)
+
+    def _book(self) -> list[Money]:
+        """The intents of this log's orders: a provider may serve others too."""
+        return [money for money in self._options.book or () if money.environment in self._log_ids]
 
     def _same_log(self, one: PartitionAudit) -> None:
         if one.chain.genesis is None:
@@ -121,8 +125,7 @@ class _Audit:
             self._report = self._report._replace(repeats=self._report.repeats + tally.repeats)
 
 
-def _sums(book: Iterable[Money]) -> tuple[int, int, int]:
-    charges = list(book)
+def _sums(charges: list[Money]) -> tuple[int, int, int]:
     return (
         sum(money.captured for money in charges),
         sum(money.refunded for money in charges),

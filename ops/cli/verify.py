@@ -8,7 +8,11 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from ops import ledger_file
+from adapters.sql.database import Database, SchemaError, SqlAwayError
+from adapters.stand_in.charges import read_lines
+from adapters.stand_in.urls import OVER_HTTP
+from ops import evidence, gateways_file, ledger_file
+from ops.audit.journey import Money, Records
 from ops.audit.log_source import kafka_source
 from ops.audit.partition import Options
 from ops.audit.report import Report
@@ -18,6 +22,8 @@ from ops.audit.verify import audit
 from ops.cli.complaint import Complaint
 from ops.cli.output import Json, print_json
 from ops.cli.session import explained, servers_of, settings_of
+from ops.cli.stand_in_client import StandInClient
+from settings import Shared
 from streams.topics import named
 
 REPORT_COLUMNS = 160
@@ -28,12 +34,21 @@ def verify(
     ctx: typer.Context,
     file: Annotated[Path | None, typer.Argument(help="What `ledger export` wrote; default: the broker.")] = None,
     replay: Annotated[bool, typer.Option(help="Decide once more what commands still exist, and compare.")] = False,
+    book: Annotated[
+        Path | None, typer.Option(help="Charges, as `stripe book --json` prints; default: of a stand-in that runs.")
+    ] = None,
+    sql: Annotated[bool, typer.Option(help="Compare the system of record, unless a file is audited.")] = True,
     json: Json = False,
 ) -> None:
-    """Audit every record: chain, claims, conservation, first come first served. Exit code 1 on the first violation."""
+    """Audit every record of stock and orders, the money in the provider's book, the system of record.
+
+    Exit code 1 if there is a violation.
+    """
     console = Console(stderr=True)
+    settings = settings_of(ctx)
     with explained(), _source(ctx, file) as source, console.status("reading the log ..."):
-        report = audit(source, options=Options(replay=replay))
+        options = Options(replay=replay, book=_book(settings, book, file), records=_records(settings, file, sql=sql))
+        report = audit(source, options=options)
     if json:
         print_json(as_json(report))
     else:
@@ -55,12 +70,42 @@ def _source(ctx: typer.Context, file: Path | None) -> Iterator[Source]:
         yield source
 
 
+def _book(settings: Shared, path: Path | None, file: Path | None) -> list[Money] | None:
+    """The given charges, or those of a stand-in that runs here; None: no book to compare with."""
+    if path is not None:
+        try:
+            return evidence.book(read_lines(path.read_bytes()))
+        except (OSError, ValueError) as error:
+            raise Complaint(what=f"{path} is no book of charges: {error}") from error
+    if file is not None or not gateways_file.payments(settings.data_dir).startswith(OVER_HTTP):
+        return None
+    return evidence.book(read_lines(StandInClient(settings).read("GET", "book")))
+
+
+def _records(settings: Shared, file: Path | None, *, sql: bool) -> Records | None:
+    """What the system of record says now; None: it is not to be compared, or was never made."""
+    if file is not None or not sql:
+        return None
+    default = settings.data_dir / "turnstile.db"
+    if not settings.sql and not default.exists():
+        return None
+    database = Database(settings.sql_url)
+    try:
+        return evidence.records(database, named(settings.namespace).order_events.name)
+    except (SqlAwayError, SchemaError) as error:
+        raise Complaint(what=f"the system of record: {error}", fix="audit without it: --no-sql") from error
+    finally:
+        database.close()
+
+
 def as_json(report: Report) -> dict[str, Any]:
     """The report without what is kept per decision."""
     return {
         "ok": report.ok,
         "log_id": report.log_id,
         "partitions": [figures._asdict() for figures in report.partitions],
+        "order_partitions": [figures._asdict() for figures in report.order_partitions],
+        "orders": report.orders._asdict(),
         "pools": [figures._asdict() for figures in report.pools],
         "outcomes": {outcome.label: count for outcome, count in report.outcomes.items()},
         "repeats": report.repeats,

@@ -11,7 +11,7 @@ from domain.stock import Commit, Release, Return
 from ops.audit.journey import Money, Records, Stored
 from ops.audit.source import MemorySource, Stream
 from tables.orders import OrderFold
-from tests.ops.honest_log import PRINT, HonestLog, ask, customer, order
+from tests.ops.honest_log import LOG_ID, PRINT, HonestLog, ask, customer, order
 
 PRICE = 4_900
 
@@ -83,7 +83,7 @@ class Shop:
     def charge(self, number: int, captured: int = PRICE, refunded: int = 0, **more: Any) -> Money:
         """A row of the provider's book."""
         from_book = {"authorised": PRICE, "voided": PRICE - captured, "status": "succeeded" if captured else "canceled"}
-        return Money(f"pi_{number}", text(number), 1, captured, refunded, **{**from_book, **more})
+        return Money(LOG_ID.hex(), f"pi_{number}", text(number), 1, captured, refunded, **{**from_book, **more})
 
     def source(self, **changed: Any) -> MemorySource:
         """Both logs; `orders` or `stock` = (ledger, commands) of a changed copy."""

@@ -167,6 +167,14 @@ def test_money_that_does_not_fit_the_order_is_found(book, kind):
     assert kinds(audit(shop.source(), options=Options(book=book(shop))))[:1] == [kind]
 
 
+def test_money_of_another_log_at_the_same_provider_is_not_looked_at():
+    shop = journeys()
+    others = shop.charge(9)._replace(environment="ff" * 16)
+    report = audit(shop.source(), options=Options(book=[shop.charge(1), shop.charge(2, 0), others]))
+    assert report.ok
+    assert report.orders.book_captured == PRICE
+
+
 # --- against SQL ------------------------------------------------------------------------------------------------------
 
 
