@@ -11,7 +11,8 @@ from pathlib import Path
 
 from ops.audit.log_source import LogSource
 from ops.audit.verify import audit
-from ops.deployment import Deployment, Shape
+from ops.deployment import Deployment
+from ops.roster import Shape
 from settings import Shared
 from streams.kafka_log import KafkaLog
 
@@ -21,7 +22,7 @@ async def system(workers: int, gateways: int, extra: dict[str, object] | None = 
     """Up when entered, gone when left. Must be entered on the main thread (the broker dies with its thread)."""
     with tempfile.TemporaryDirectory(prefix="turnstile-bench-") as folder:
         settings = Shared().model_copy(update={"data_dir": Path(folder), "broker": "embedded://", "partitions": 4})
-        shape = Shape(workers, (0,) * gateways, {"rate_per_s": 0, **(extra or {})})
+        shape = Shape(workers, (0,) * gateways, {"rate_per_s": 0, **(extra or {})}, orders=0)
         deployment = Deployment(settings, shape, lambda _: None, lambda _: None)
         try:
             await deployment.start()

@@ -1,4 +1,4 @@
-"""The whole system on this machine: broker, topics, keys, workers and gateways, for `turnstile up` and the demo."""
+"""The whole system on this machine: broker, topics, keys and programs, for `turnstile up` and the demo."""
 
 import asyncio
 import contextlib
@@ -6,23 +6,23 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 import aiohttp
 
 from ops.broker import EmbeddedBroker
 from ops.broker_node import BrokerError
+from ops.group import members
 from ops.jars import Report
 from ops.partitions import wanted_partitions
-from ops.supervisor import Event, Program, Supervisor, backoff_s, python_module
+from ops.roster import HOST, Roster, Shape
+from ops.supervisor import Event, Supervisor, backoff_s
 from ops.survey import survey
 from ops.topics_apply import Applied, apply
-from settings import Shared, environment_with
+from settings import Shared
 from streams import keys, runfile
 from streams.kafka_log import KafkaLog
-from streams.topics import Topics, named
+from streams.topics import Ledger, Topics, named
 
-HOST = "127.0.0.1"
 CLIENT_ID = "turnstile-up"
 READY_S = 60.0
 """Programs import and join in 2 to 4 s on an idle core; a busy machine gets fifteen times that."""
@@ -35,14 +35,6 @@ OK = 200
 
 class DeploymentError(RuntimeError):
     """The system does not come up; the message says which part, and shows the end of its log."""
-
-
-class Shape(NamedTuple):
-    """How many workers, and the gateways' ports (0 = a free one each). `extra`: settings of all programs."""
-
-    workers: int
-    ports: tuple[int, ...]
-    extra: dict[str, object]
 
 
 Say = Callable[[str], None]
@@ -59,6 +51,8 @@ class Deployment:
         self.topics: Topics = named(settings.namespace)
         self.servers = ""
         self.urls: list[str] = []
+        self.payments = settings.payments
+        """Where the agents reach the payment provider, once the programs are started."""
         self.supervisor = Supervisor(settings.data_dir / "logs", on_event)
         self._say = say
         self._report = report
@@ -95,12 +89,14 @@ class Deployment:
         if self._broker is not None:
             self._write_run_file()
             self._keeper = asyncio.create_task(self._keep_broker())
-        with self._step(f"{self.shape.workers} workers and {len(self.shape.ports)} gateways"):
-            await self._start_programs()
-            await self._until_ready()
+        roster = self._roster()
+        with self._step(f"{len(roster.programs)} programs ({', '.join(one.name for one in roster.programs)})"):
+            for program in roster.programs:
+                await self.supervisor.start(program)
+            await self._until_ready(roster)
 
     async def stop(self) -> None:
-        """Gateways first, then workers, the broker last."""
+        """Gateways first, then agents, owners, the broker last."""
         if self._keeper is not None:
             self._keeper.cancel()
         await self.supervisor.stop_all()
@@ -151,42 +147,36 @@ class Deployment:
 
     # --- programs -------------------------------------------------------------------------------------------------
 
-    async def _start_programs(self) -> None:
-        ports = [free_port(port) for port in self.shape.ports]
-        self.urls = [f"http://{HOST}:{port}" for port in ports]
-        for number in range(1, self.shape.workers + 1):
-            await self.supervisor.start(self._program(f"worker-{number}", ("agents", "inventory"), 1, {}))
-        for number, port in enumerate(ports, 1):
-            extra = {"host": HOST, "port": port}
-            await self.supervisor.start(self._program(f"gateway-{number}", ("gateway",), 0, extra))
+    def _roster(self) -> Roster:
+        ports = tuple(free_port(port) for port in self.shape.ports)
+        roster = Roster(self.settings, self.shape, self.partitions, ports, free_port(0))
+        self.urls, self.payments = roster.urls, roster.payments
+        return roster
 
-    def _program(self, name: str, module: tuple[str, ...], rank: int, extra: dict[str, object]) -> Program:
-        shared = {
-            "broker": self.settings.broker,
-            "namespace": self.settings.namespace,
-            "data_dir": self.settings.data_dir,
-            "partitions": self.partitions,
-            "log_format": "json",
-            "worker" if rank else "gateway": name,
-        }
-        return Program(name, python_module(*module), environment_with({**shared, **self.shape.extra, **extra}), rank)
-
-    async def _until_ready(self) -> None:
-        """Every gateway takes requests (its own writes were acked), and no command waits for a decision."""
+    async def _until_ready(self, roster: Roster) -> None:
+        """Gateways take requests (their own writes were acked), agents have partitions, no command waits."""
         end = time.monotonic() + READY_S
         timeout = aiohttp.ClientTimeout(total=2)
         async with aiohttp.ClientSession(timeout=timeout) as session, KafkaLog(self.servers, CLIENT_ID) as log:
-            waiting = list(self.urls)
-            while waiting or await self._lagging(log):
-                waiting = [url for url in waiting if not await _is_ready(session, url)]
+            gateways, agents, ledgers = list(roster.urls), list(roster.agents), list(roster.ledgers)
+            while gateways or agents or ledgers:
+                gateways = [url for url in gateways if not await _is_ready(session, url)]
+                ledgers = [ledger for ledger in ledgers if await self._lagging(log, ledger)]
+                agents = [role for role in agents if not await self._serves(role)]
                 self._check_exits()
                 if time.monotonic() > end:
-                    message = f"not ready after {READY_S:.0f} s: {', '.join(waiting) or 'nobody decides'}"
+                    waiting = [*gateways, *agents, *(f"an owner of {ledger}" for ledger in ledgers)]
+                    message = f"not ready after {READY_S:.0f} s: {', '.join(waiting)}"
                     raise DeploymentError(message + self._log_tails())
                 await asyncio.sleep(POLL_S)
 
-    async def _lagging(self, log: KafkaLog) -> bool:
-        return any(state.lag or not state.is_owned for state in await survey(log, self.topics))
+    async def _lagging(self, log: KafkaLog, ledger: Ledger) -> bool:
+        return any(state.lag or not state.is_owned for state in await survey(log, self.topics, ledger))
+
+    async def _serves(self, role: str) -> bool:
+        """The agent's group has given it every partition."""
+        group = await members(self.servers, self.settings.namespace, role)
+        return len(frozenset().union(*group.values())) == self.partitions
 
     def _check_exits(self) -> None:
         for name in self.supervisor.names:

@@ -1,4 +1,4 @@
-"""Where the gateways of `turnstile up` are, for the commands that ask them."""
+"""Where the gateways of `turnstile up` are, and its payment provider, for the commands that ask them."""
 
 import os
 from pathlib import Path
@@ -10,16 +10,17 @@ DEFAULT = "http://127.0.0.1:8080"
 
 
 class Gateways(msgspec.Struct, frozen=True):
-    """Their addresses, and the process that keeps them running."""
+    """Their addresses, the process that keeps them running, and the URL of the provider (TURNSTILE_PAYMENTS)."""
 
     pid: int
     urls: list[str]
+    payments: str = ""
 
 
-def write(data_dir: Path, urls: list[str]) -> None:
+def write(data_dir: Path, urls: list[str], payments: str) -> None:
     """Replace the file as a whole."""
     fresh = data_dir / f".{NAME}.{os.getpid()}"
-    fresh.write_bytes(msgspec.json.encode(Gateways(os.getpid(), urls)))
+    fresh.write_bytes(msgspec.json.encode(Gateways(os.getpid(), urls, payments)))
     fresh.replace(data_dir / NAME)
 
 
@@ -30,9 +31,20 @@ def remove(data_dir: Path) -> None:
 
 def first(data_dir: Path) -> str:
     """The address of a gateway that `up` started here; the default one if there is none."""
+    gateways = _read(data_dir)
+    return gateways.urls[0] if gateways and gateways.urls else DEFAULT
+
+
+def payments(data_dir: Path) -> str:
+    """The provider that the agents of an `up` here use: `stand-in+http://127.0.0.1:PORT`; "" if there is none."""
+    gateways = _read(data_dir)
+    return gateways.payments if gateways else ""
+
+
+def _read(data_dir: Path) -> Gateways | None:
     try:
         gateways = msgspec.json.decode((data_dir / NAME).read_bytes(), type=Gateways)
         os.kill(gateways.pid, 0)
     except (FileNotFoundError, ProcessLookupError, msgspec.MsgspecError):
-        return DEFAULT
-    return gateways.urls[0] if gateways.urls else DEFAULT
+        return None
+    return gateways

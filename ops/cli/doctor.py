@@ -17,9 +17,9 @@ def doctor(ctx: typer.Context, json: Json = False) -> None:
         print_json([finding._asdict() for finding in findings])
     else:
         for finding in findings:
-            typer.echo(f"{'ok  ' if finding.ok else 'BAD '}  {finding.name:8} {finding.text}")
+            typer.echo(f"{'ok  ' if finding.ok else 'BAD '}  {finding.name:12} {finding.text}")
             if finding.fix:
-                typer.echo(f"{'':15}fix: {finding.fix}")
+                typer.echo(f"{'':19}fix: {finding.fix}")
     bad = [finding.name for finding in findings if not finding.ok]
     if bad:
         raise Complaint(what=f"not well: {', '.join(bad)}")

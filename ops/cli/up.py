@@ -11,9 +11,10 @@ from rich.console import Console
 from ops import gateways_file
 from ops.cli.session import run, settings_of, token_of
 from ops.cli.starting import STARTING
-from ops.deployment import Deployment, Shape
+from ops.deployment import Deployment
 from ops.jars import progress_bar
 from ops.log_tail import LogTail
+from ops.roster import Shape
 from ops.supervisor import Event
 from settings import Shared
 
@@ -24,18 +25,19 @@ STARTED = "started"
 def up(
     ctx: typer.Context,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Inventory workers.")] = 2,
+    orders: Annotated[int, typer.Option(min=1, max=64, help="Order workers.")] = 2,
     gateways: Annotated[int, typer.Option(min=1, max=64, help="Gateways, at ports from --port on.")] = 2,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Of the first gateway.")] = 8080,
     partitions: Annotated[int, typer.Option(min=0, max=1024, help="P, the first time. 0: as the settings say.")] = 0,
 ) -> None:
-    """Start a broker, workers and gateways on this machine and keep them running; Ctrl-C stops everything.
+    """Start a broker, workers, agents and gateways on this machine and keep them running; Ctrl-C stops everything.
 
     Data, keys and logs are in TURNSTILE_DATA_DIR. With TURNSTILE_BROKER=kafka://... that broker is used.
     """
     settings = settings_of(ctx)
     if partitions:
         settings = settings.model_copy(update={"partitions": partitions})
-    shape = Shape(workers, tuple(range(port, port + gateways)), {})
+    shape = Shape(workers, tuple(range(port, port + gateways)), {}, orders)
     run(_Session(settings, shape).run(), STARTING)
 
 
@@ -59,7 +61,7 @@ class _Session:
         try:
             if starting.done():
                 starting.result()
-                gateways_file.write(self._settings.data_dir, deployment.urls)
+                gateways_file.write(self._settings.data_dir, deployment.urls, deployment.payments)
                 self._serving = True
                 self._invite(deployment)
                 await self._follow_logs(deployment)
@@ -94,6 +96,7 @@ class _Session:
         token = token_of(self._settings, "c1")
         self._say(f"""
 turnstile is up: gateways at {", ".join(deployment.urls)}; broker at {deployment.servers}; Ctrl-C stops it.
+Running: {", ".join(deployment.supervisor.names)}. Payments by {deployment.payments}
 Data and logs: {self._settings.data_dir}
 
 Try, in another terminal:

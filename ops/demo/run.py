@@ -25,9 +25,10 @@ from ops.demo.plan import HOLD_S, Options, hot_partition, kill_share, sku_names
 from ops.demo.verdict import Evidence, Judgement, Kill, judge
 from ops.demo.view import View
 from ops.demo.watch import LedgerWatch
-from ops.deployment import Deployment, Shape
+from ops.deployment import Deployment
 from ops.jars import progress_bar
 from ops.lifeline import die_with_parent
+from ops.roster import Shape
 from ops.supervisor import Event, python_module
 from ops.survey import survey
 from ops.topics_admin import TopicsAdmin

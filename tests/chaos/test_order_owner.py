@@ -65,7 +65,7 @@ async def test_a_paused_owner_is_replaced_and_what_it_still_writes_has_no_effect
 
 
 async def test_moves_and_a_planned_stop_under_load_leave_no_long_gap(stage, desk, log):
-    async with owners(stage, desk, "o1", "o2") as (programs, owner):
+    async with owners(stage, desk, "o1", "o2") as (programs, _):
         mover = Mover(log, stage.topics, Ledger.ORDER)
         async with order_load(desk, 0) as running:
             for _ in range(2):

@@ -14,12 +14,15 @@ from typing import Any
 import pytest
 
 from ops import gateways_file
+from ops.roster import AGENTS
 from settings import environment_with
 from streams import runfile
 from tests.integration.harness import ROOT, eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 UP_S = 90.0
+RUNNING = 8 + len(AGENTS)
+"""The broker, two owners each of stock and of orders, the agents, the stand-in, two gateways."""
 
 
 class System:
@@ -61,7 +64,7 @@ class System:
         return json.loads(out)
 
     def children(self) -> dict[int, str]:
-        """Process ids and command lines of its children: broker, workers, gateways."""
+        """Process ids and command lines of its children."""
         found = {}
         for folder in Path("/proc").iterdir():
             if folder.name.isdigit() and parent(int(folder.name)) == self.process.pid:
@@ -69,9 +72,9 @@ class System:
         return found
 
     def whole_without(self, pid: int) -> bool:
-        """All five run, and that one is none of them."""
+        """All run, and that one is none of them."""
         children = self.children()
-        return len(children) == 5 and pid not in children
+        return len(children) == RUNNING and pid not in children
 
     def _environment(self) -> dict[str, str]:
         return environment_with({"data_dir": self.data_dir})
@@ -120,7 +123,7 @@ def system(tmp_path) -> Iterator[System]:
 
 async def test_a_person_brings_it_up_sells_looks_moves_checks_and_stops_it(system):
     await system.until_up()
-    assert len(system.children()) == 5, system.children()
+    assert len(system.children()) == RUNNING, system.children()
     assert gateways_file.first(system.data_dir) == f"http://127.0.0.1:{system.port}"
 
     code, _, err = await system.run("up")
@@ -163,9 +166,14 @@ async def test_a_person_brings_it_up_sells_looks_moves_checks_and_stops_it(syste
 
 async def moves(system: System) -> None:
     """There and back, by name; then nobody's wish any more."""
-    owners = {row["partition"]: row["owner"] for row in await system.json("owners")}
-    assert set(owners) == {0, 1, 2, 3}
+    listed = {(row["ledger"], row["partition"]): row["owner"] for row in await system.json("owners")}
+    assert set(listed) == {(ledger, number) for ledger in ("stock", "order") for number in range(4)}
+    owners = {number: owner for (ledger, number), owner in listed.items() if ledger == "stock"}
     assert set(owners.values()) <= {"worker-1", "worker-2"}
+    other = {"order-1": "order-2", "order-2": "order-1"}[listed["order", 3]]
+    moved = await system.json("move", "3", other)
+    assert (moved["ledger"], moved["owner"]) == ("order", other)
+    assert (await system.json("move", "3", "auto", "--ledger", "order"))["ledger"] == "order"
     other = {"worker-1": "worker-2", "worker-2": "worker-1"}[owners[2]]
     assert (await system.json("move", "2", other))["owner"] == other
     rows = await system.json("owners")
@@ -173,7 +181,7 @@ async def moves(system: System) -> None:
     assert (await system.json("move", "2", owners[2]))["owner"] == owners[2]
     await system.json("move", "2", "auto")
     code, _, err = await system.run("move", "2", "nobody")
-    assert (code, "there are: worker-1, worker-2" in err) == (1, True), err
+    assert (code, "there are: order-1, order-2, worker-1, worker-2" in err) == (1, True), err
     code, _, err = await system.run("move", "9", "worker-1")
     assert (code, "they are 0 to 3" in err) == (1, True), err
 
@@ -202,7 +210,7 @@ async def test_kill_9_of_up_leaves_no_orphan_and_the_next_up_goes_on_and_restart
     await system.until_up()
     await system.json("sku", "add", "shoe", "--price", "100", "--units", "3")
     pids = system.children()
-    assert len(pids) == 5
+    assert len(pids) == RUNNING
     os.kill(system.process.pid, signal.SIGKILL)
     system.process.wait()
     await eventually(lambda: not any(alive(pid) for pid in pids), what="all children are gone")
@@ -211,7 +219,7 @@ async def test_kill_9_of_up_leaves_no_orphan_and_the_next_up_goes_on_and_restart
     try:
         await again.until_up()
         assert (await again.json("sku", "show", "shoe"))["available"] == 3
-        for program in ("agents", "gateway", "kafka.Kafka"):
+        for program in ("agents inventory", "agents order", "adapters.stand_in", "gateway", "kafka.Kafka"):
             victim = next(pid for pid, line in again.children().items() if program in line)
             os.kill(victim, signal.SIGKILL)
             await eventually(lambda gone=victim: again.whole_without(gone), within_s=30, what=f"another {program}")
