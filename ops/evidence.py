@@ -40,6 +40,9 @@ def records(database: Database, order_events: str) -> Records:
     with database.reading() as connection:
         for order, *line in connection.execute(text(_ITEMS)):
             lines[order].append((line[0], line[1], line[2], line[3]))
-        orders = {row[0]: Stored(*row[:6], tuple(lines[row[0]])) for row in connection.execute(text(_ORDERS))}
+        orders = {}
+        for order, status, version, amount, captured, refunded in connection.execute(text(_ORDERS)):
+            told = tuple(lines[order])
+            orders[order] = Stored(order, status, version, amount, captured, refunded, told)
         cursors = connection.execute(text(_CURSORS), {"topic": order_events}).tuples()
         return Records(orders, dict(cursors.all()))
