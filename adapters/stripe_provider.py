@@ -21,6 +21,7 @@ API_VERSION = "2026-10-28.endive"
 """Pinned: what an answer means must not change with the SDK or the account's settings."""
 STAND_IN_KEY = "sk_test_stand_in"
 CONNECT_S = 10.0
+HTTP_ERROR = 400
 
 
 class UnkeyedPostError(Exception):
@@ -72,6 +73,8 @@ class StripeProvider:
         except (aiohttp.ClientError, TimeoutError) as error:  # while the answer's body was read
             return Unknown(f"connection: {type(error).__name__}", outage=True)
         except stripe.StripeError as error:
+            if (error.http_status or 0) < HTTP_ERROR:
+                return Unknown("an unreadable answer", outage=True)
             return reply_of(error.http_status or 0, error.headers or {}, error.json_body)
         return reply_of(response.code, response.headers, response.data)
 
