@@ -22,7 +22,8 @@ def authorised(row: Order, command: PayAnswered, _: Now) -> Step:
     lines = tuple(
         line._replace(state=LineState.COMMITTING) if line.state is LineState.HELD else line for line in row.lines
     )
-    return noted(_found(row, command)._replace(pay=Pay.AUTHORISED, lines=lines, deadline_ms=0, action=""))
+    found = _found(row, command)._replace(pay=Pay.AUTHORISED, lines=lines, deadline_ms=0)
+    return noted(found._replace(next_method="", action=""))
 
 
 def action_required(row: Order, command: PayAnswered, _: Now) -> Step:

@@ -31,7 +31,8 @@ def undo(row: Order, goal: Phase, reason: str) -> Order:
     """Turn round, towards REJECTED, EXPIRED or CANCELLED."""
     back = tuple(line._replace(state=_LINE_BACK.get(line.state, line.state)) for line in row.lines)
     pay = _PAY_BACK.get(row.pay, row.pay)
-    return settle(row._replace(phase=Phase.UNDO, goal=goal, reason=reason, deadline_ms=0, lines=back, pay=pay))
+    turned = row._replace(phase=Phase.UNDO, goal=goal, reason=reason, deadline_ms=0, lines=back, pay=pay)
+    return settle(turned._replace(next_method="", action=""))
 
 
 def settle(row: Order) -> Order:

@@ -117,11 +117,12 @@ def test_what_was_refunded_before_is_not_refunded_again_when_the_goods_come_back
     play(
         DELIVERED
         + """
-        0  refund o1 k1 450          accepted  RETURNING(DELIVERED) R1 ss  refund1=450
-        0  refunded o1#1 k1          noted     DELIVERED K1 ss             -
-        0  return o1 k2 2 1 restock  accepted  RETURNING(DELIVERED) R1 st  return/2*1 refund1=50
-        0  refunded o1#1 k2          noted     RETURNING(DELIVERED) K1 st  -
-        0  returned o1/2             noted     DELIVERED K1 su             -
+        0  refund o1 k1 350            accepted   RETURNING(DELIVERED) R1 ss    refund1=350
+        0  refunded o1#1 k1            noted      DELIVERED K1 ss               -
+        0  return o1 k2 1 1 restock    accepted   RETURNING(DELIVERED) R1 ts    return/1*1 refund1=100
+        0  refunded o1#1 k2            noted      RETURNING(DELIVERED) K1 ts    -
+        0  returned o1/1               noted      DELIVERED K1 ss               -
+        0  return o1 k3 1 1 restock    accepted   RETURNING(REFUNDED) R1 ts     return/1*1 refund1=50
     """
     )
 

@@ -1,5 +1,7 @@
 """One partition of orders as its ledger has it: an owner that decides and a standby that folds, always compared."""
 
+from copy import copy, deepcopy
+
 from domain.order_asks import owed
 from domain.order_changes import Asks
 from domain.order_evolve import sound
@@ -43,6 +45,12 @@ class OrderPartition:
         self.details = decode_details(self.decided.details)
         self.faults = decision.faults
         return [label(code) for code in outcomes]
+
+    def twin(self) -> "OrderPartition":
+        """Another one in the same state, to go on from it differently."""
+        twin = copy(self)
+        twin.owner, twin.standby = deepcopy((self.owner, self.standby))
+        return twin
 
     def changes(self) -> list:
         return [change for run in self.details.changes for change in run.items]
