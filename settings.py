@@ -97,7 +97,9 @@ class StandInSettings(Shared):
         "", description="Declines, latency, limits, faults and seed, such as declines=0.03&latency_ms=120&seed=7"
     )
     stand_in_webhook_url: str = Field("", description="Where its webhooks go; default: nowhere")
-    stand_in_webhook_secret: SecretStr = Field(SecretStr(""), description="What its webhooks are signed with")
+    stand_in_webhook_secret: SecretStr = Field(
+        SecretStr(""), description="What its webhooks are signed with; two, comma separated, during rotation"
+    )
 
 
 class GatewaySettings(Shared):

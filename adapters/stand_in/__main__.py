@@ -1,8 +1,10 @@
 """`python -m adapters.stand_in`: the stand-in as a process of its own."""
 
 import asyncio
+import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -10,7 +12,7 @@ import uvloop
 from pydantic import ValidationError
 
 from adapters.stand_in.behaviour import behaviour_of
-from adapters.stand_in.book import Book
+from adapters.stand_in.book import Book, Change
 from adapters.stand_in.client import wall_ms
 from adapters.stand_in.journal import Journal
 from adapters.stand_in.postman import Postman
@@ -21,6 +23,8 @@ from streams.actions import Action
 from streams.logs import Log, LoggingSetupError, set_up_logging
 
 PROGRAM = "stand-in"
+SOFTWARE = 70
+"""EX_SOFTWARE: the supervisor starts another."""
 USAGE = 64
 """EX_USAGE of sysexits.h: started wrongly, starting again does not help."""
 
@@ -37,12 +41,25 @@ def main() -> int:
     log = Log(PROGRAM)
     try:
         journal = Journal(Path(settings.stand_in_book or settings.data_dir / "stand-in.jsonl"))
-        book = Book(behaviour, keep=journal.write, webhooks=bool(settings.stand_in_webhook_url))
+        book = Book(behaviour, keep=_keeping(journal, log), webhooks=bool(settings.stand_in_webhook_url))
         book.restore(journal.read())
     except (OSError, msgspec.MsgspecError) as error:
         log(Action.FAILED, program=PROGRAM, reason=f"its book: {error}")
         return USAGE
     return uvloop.run(_run(settings, book, log))
+
+
+def _keeping(journal: Journal, log: Log) -> Callable[[Change], None]:
+    """Write it down, or end: what is not in the file must not be answered."""
+
+    def keep(change: Change) -> None:
+        try:
+            journal.write(change)
+        except OSError as error:
+            log(Action.FAILED, program=PROGRAM, reason=f"its book: {error}")
+            os._exit(SOFTWARE)
+
+    return keep
 
 
 async def _run(settings: StandInSettings, book: Book, log: Log) -> int:

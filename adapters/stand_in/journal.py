@@ -3,6 +3,7 @@
 Not synced to the disk: a crash of the machine is no case for a stand-in.
 """
 
+import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,11 +17,15 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Journal:
-    """Opened for one writer. What a kill left of a last line is cut off; OSError if the file cannot be written."""
+    """For one writer at a time: OSError if another has it open, or if it cannot be written.
+
+    What a kill left of a last line is cut off.
+    """
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self._path = path
         self._end = 0
 

@@ -16,12 +16,15 @@ TIMEOUT_S = 10.0
 
 
 class Postman:
-    """One endpoint. `run` until cancelled; `wake` whenever the book may have new mail."""
+    """One endpoint. `run` until cancelled; `wake` whenever the book may have new mail.
 
-    def __init__(self, book: Book, url: str, secret: str, clock_ms: Callable[[], int]) -> None:
+    `secrets`: what to sign with; two, comma separated, while one replaces the other.
+    """
+
+    def __init__(self, book: Book, url: str, secrets: str, clock_ms: Callable[[], int]) -> None:
         self._book = book
         self._url = url
-        self._secret = secret
+        self._secrets = secrets.split(",")
         self._clock_ms = clock_ms
         self._woken = asyncio.Event()
 
@@ -42,11 +45,16 @@ class Postman:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._woken.wait(), wait_s)
 
+    def _signed(self, body: str) -> str:
+        """`t=SECONDS,v1=...`, one v1 for each secret."""
+        at_s = self._clock_ms() // S_MS
+        sign = stripe.WebhookSignature.generate_signature_header
+        stamp, *first = sign(body, self._secrets[0], at_s).split(",")
+        return ",".join((stamp, *first, *(sign(body, secret, at_s).split(",")[1] for secret in self._secrets[1:])))
+
     async def _send(self, session: aiohttp.ClientSession, letter: Letter) -> None:
         body = self._book.payload(letter)
-        signed_s = self._clock_ms() // S_MS
-        signature = stripe.WebhookSignature.generate_signature_header(body.decode(), self._secret, signed_s)
-        headers = {"Content-Type": "application/json; charset=utf-8", "Stripe-Signature": signature}
+        headers = {"Content-Type": "application/json; charset=utf-8", "Stripe-Signature": self._signed(body.decode())}
         try:
             async with session.post(self._url, data=body, headers=headers) as answer:
                 status = answer.status

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import time
 
 import msgspec
@@ -9,8 +10,10 @@ import pytest
 import stripe
 from msgspec.structs import replace
 
+from adapters.stand_in.__main__ import _keeping
 from adapters.stand_in.book import Book
 from adapters.stand_in.journal import Journal
+from streams.logs import Log
 from tests.adapters.stand_in.caller import CHALLENGE, QUIET, Caller
 from tests.adapters.stand_in.process import StandInProcess
 from tests.contract.payments_suite import wish
@@ -121,6 +124,14 @@ def test_what_a_kill_left_of_a_last_line_never_happened(path, cut):
     assert len(opened(path)[0].book.shelf.intents) == 2
 
 
+def test_two_cannot_write_one_book(path):
+    _, journal = opened(path)
+    with pytest.raises(BlockingIOError):
+        Journal(path)
+    journal.close()
+    opened(path)
+
+
 def test_a_file_that_is_no_journal_is_an_error(path):
     path.parent.mkdir()
     path.write_text("something else\n")
@@ -201,3 +212,17 @@ async def test_one_that_is_asked_to_stop_does_so_with_a_call_that_hangs(tmp_path
         await provider.v1.payment_intents.create_async(wish(), options={"idempotency_key": "k"})
     await client.close_async()
     assert process.stop() == 0
+
+
+def test_a_process_that_cannot_write_its_book_ends_before_it_answers(monkeypatch):
+    class FullDisk:
+        def write(self, change):
+            raise OSError(28, "No space left on device")
+
+    def ended(code):
+        raise SystemExit(code)
+
+    monkeypatch.setattr(os, "_exit", ended)
+    caller = Caller(keep=_keeping(FullDisk(), Log("stand-in")))
+    with pytest.raises(SystemExit, match="70"):
+        caller.create()

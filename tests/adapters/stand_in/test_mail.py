@@ -114,14 +114,14 @@ class Endpoint:
 
 
 @asynccontextmanager
-async def delivering(endpoint, book, clock_ms=wall_ms):
+async def delivering(endpoint, book, clock_ms=wall_ms, secrets=SECRET):
     """A postman that carries the book's mail to the endpoint."""
     app = web.Application()
     app.add_routes([web.post("/hook", endpoint.take)])
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    postman = Postman(book, f"http://127.0.0.1:{runner.addresses[0][1]}/hook", SECRET, clock_ms)
+    postman = Postman(book, f"http://127.0.0.1:{runner.addresses[0][1]}/hook", secrets, clock_ms)
     running = asyncio.create_task(postman.run())
     try:
         yield postman
@@ -150,6 +150,18 @@ async def test_a_webhook_is_signed_so_that_the_sdk_takes_it():
         stripe.Webhook.construct_event(body, signature, "whsec_other")
     with pytest.raises(stripe.SignatureVerificationError):
         stripe.Webhook.construct_event(body.replace(b"1000", b"1001"), signature, SECRET)
+
+
+async def test_while_one_secret_replaces_another_a_webhook_is_signed_with_both():
+    book, endpoint = Book(QUIET, webhooks=True), Endpoint()
+    async with delivering(endpoint, book, secrets=f"{SECRET},whsec_next") as postman:
+        called(book).create(confirm=None)
+        postman.wake()
+        body, signature = await endpoint.next()
+    for secret in (SECRET, "whsec_next"):
+        assert stripe.Webhook.construct_event(body, signature, secret).type == "payment_intent.created"
+    with pytest.raises(stripe.SignatureVerificationError):
+        stripe.Webhook.construct_event(body, signature, "whsec_other")
 
 
 async def test_a_webhook_is_repeated_until_it_is_taken_and_signed_anew():
