@@ -18,10 +18,10 @@ from aiokafka.errors import KafkaError
 from mode import Service
 
 from agents import collector, exits
+from agents.appender import Appender
 from agents.command_writer import CommandWriter
 from agents.program import Program, begin, work
 from agents.watchdog import LoopGuard, Progress, Watchdog
-from domain.orders import COMMANDS, OrderCommand
 from domain.roles import Role
 from settings import AgentSettings
 from streams import kafka
@@ -31,12 +31,12 @@ from streams.faust_app import LOGGER
 from streams.identity import Identity
 from streams.logs import Log
 from streams.metrics import AgentMetrics
+from streams.order_records import BATCHES as ORDER_BATCHES
 from streams.plan import ask_members
 from streams.records import BatchCodec
 from streams.stock_records import BATCHES as STOCK_BATCHES
 from streams.topics import Topic, Topics, group_id, named
 
-ORDER_BATCHES: BatchCodec[OrderCommand] = BatchCodec(COMMANDS)
 WATCH_S = 1.0
 ENDS_S = 5.0
 ASK_S = 4.0
@@ -66,15 +66,21 @@ class Context(NamedTuple):
         """An idempotent producer, not started; `name` tells it from this process's others."""
         return kafka.producer(self.servers, f"{self.sender}-{name}")
 
+    def appender(self, name: str) -> Appender:
+        """What appends until it is acked, not started."""
+        return Appender(lambda: self.producer(name), self.log)
+
     def stock_commands(self, role: Role) -> CommandWriter:
         """A writer of stock commands, not started."""
-        topic, log_id = self.topics.stock_commands.name, self.identity.log_id
-        return CommandWriter(lambda: self.producer("stock"), topic, STOCK_BATCHES, log_id, role, self.sender, self.log)
+        return self._commands("stock", self.topics.stock_commands, STOCK_BATCHES, role)
 
     def order_commands(self, role: Role) -> CommandWriter:
         """A writer of order commands, not started."""
-        topic, log_id = self.topics.order_commands.name, self.identity.log_id
-        return CommandWriter(lambda: self.producer("orders"), topic, ORDER_BATCHES, log_id, role, self.sender, self.log)
+        return self._commands("orders", self.topics.order_commands, ORDER_BATCHES, role)
+
+    def _commands(self, name: str, topic: Topic, codec: BatchCodec[Any], role: Role) -> CommandWriter:
+        log_id, wrote = self.identity.log_id, self.metrics.wrote
+        return CommandWriter(self.appender(name), topic.name, codec, log_id, role, self.sender, wrote)
 
 
 class Handler(Protocol):

@@ -56,6 +56,9 @@ class Action(Enum):
     MAIL_DEFERRED = ("mail.deferred", WARNING, "mail {template} about {order} did not go: {reason}")
     MAIL_FAILED = ("mail.failed", ERROR, "mail {template} about {order} is given up: {reason}")
 
+    # Relay.
+    RELAY_STRAY = ("relay.stray", ERROR, "{topic} {partition}:{offset} cannot be passed on whole: {problem}")
+
     # Gateway.
     GATEWAY_READY = ("gateway.ready", INFO, "the gateway listens at {address}")
     PRODUCER_REPLACED = ("producer.replaced", WARNING, "a new producer after a failed send: {reason}")
