@@ -1,0 +1,202 @@
+"""The cashier on the stand-in in process: many orders at once, each once, answers written in batches."""
+
+import asyncio
+import itertools
+import logging
+from collections import Counter
+from random import Random
+from time import monotonic
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from adapters.stand_in.behaviour import Behaviour
+from adapters.stand_in.book import Book
+from adapters.stripe_provider import KeyedInProcess, with_http
+from agents.answers import Answers
+from agents.breaker import Breaker
+from agents.bucket import Bucket
+from agents.cashier import Cashier, Till, wall_ms
+from agents.gate import Gate
+from agents.sweep import SETTLED_MS, Sweep
+from domain.ids import order_id, order_text, parse_order
+from domain.orders import TO_COMPENSATION, TO_PAYMENT, Hint
+from domain.provider import Capture, Create, Tags
+from streams.actions import Action
+from streams.logs import Log
+from streams.metrics import PaymentMetrics
+from streams.order_events import AskBody, OrderEvent
+from streams.payment_desk import Desk
+
+
+class Written:
+    """Stands for a CommandWriter: keeps what it is given."""
+
+    def __init__(self):
+        self.batches = []
+
+    async def write(self, commands):
+        await asyncio.sleep(0.001)
+        self.batches += [list(batch) for batch in commands.values()]
+
+    @property
+    def commands(self):
+        return [command for batch in self.batches for command in batch]
+
+
+class Scene:
+    """An agent without Kafka: the real provider adapter, gate, desk and answers."""
+
+    def __init__(self, kinds=TO_PAYMENT, in_flight=1_000, **behaviour):
+        self.book = Book(Behaviour(reads_per_s=0, writes_per_s=0, **behaviour))
+        self.provider = with_http(KeyedInProcess(self.book))
+        self.written = Written()
+        self.answers = Answers(self.written)
+        self.metrics = PaymentMetrics(CollectorRegistry())
+        breaker = Breaker(monotonic, lambda: 0.0, lambda circuit: None)
+        self.gate = Gate(Bucket(0, monotonic), Bucket(0, monotonic), breaker, in_flight)
+        self.tasks = []
+        self.log = Log("test")
+        desk = Desk("env", kinds, Random(1).random)
+        till = Till(
+            desk, self.provider, self.gate, self.answers, self.metrics, self.log, self.watch, Action.PAYMENT_UNKNOWN
+        )
+        self.desk = desk
+        self.cashier = Cashier(till, lambda: 0.0)
+        self._offsets = itertools.count()
+        self.watch(self.answers.run())
+        self.watch(self.cashier.tidy())
+
+    def watch(self, work):
+        task = asyncio.ensure_future(work)
+        self.tasks.append(task)
+        return task
+
+    def ask(self, order, kind, pay="A", attempt=1, **fields):
+        known = {"authorised": 900, "currency": "EUR", "asked_ms": wall_ms(), "method": "pm_card_visa"}
+        body = AskBody(kind, attempt=attempt, **{**known, **fields})
+        place = (0, next(self._offsets), 0)
+        return OrderEvent(
+            "changed", order_text(order), *place, wall_ms(), 1, "PAYMENT_PENDING", pay=pay, attempt=attempt, asks=[body]
+        )
+
+    async def until(self, done, within_s=20):
+        deadline = monotonic() + within_s
+        while not done():
+            for task in self.tasks:
+                if task.done() and not task.cancelled() and task.exception():
+                    raise task.exception()
+            assert monotonic() < deadline, self.written.batches[-1:]
+            await asyncio.sleep(0.005)
+
+    async def close(self):
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
+    def value(self, name, **labels):
+        return self.metrics.registry.get_sample_value(name, labels)
+
+
+@pytest.fixture
+async def stage():
+    scenes = []
+
+    def make(*args, **options):
+        scenes.append(Scene(*args, **options))
+        return scenes[-1]
+
+    yield make
+    for scene in scenes:
+        await scene.close()
+
+
+def orders(count):
+    return [order_id(b"key", "me", str(number), 0) for number in range(count)]
+
+
+async def test_hundreds_of_slow_payments_take_no_longer_than_one(stage):
+    scene = stage(latency_ms=300)
+    began = monotonic()
+    scene.cashier.hear([scene.ask(order, "authorise") for order in orders(300)])
+    await scene.until(lambda: len(scene.written.commands) == 300)
+    assert monotonic() - began < 5
+    assert Counter(command.outcome for command in scene.written.commands) == {"authorised": 300}
+    assert len(scene.written.batches) < 150
+    assert scene.value("turnstile_payment_outcomes_total", kind="authorise", outcome="authorised") == 300
+
+
+async def test_an_order_is_authorised_captured_and_refunded_in_turn(stage):
+    scene = stage(TO_PAYMENT | TO_COMPENSATION)
+    (order,) = orders(1)
+    scene.cashier.hear([scene.ask(order, "authorise")])
+    await scene.until(lambda: len(scene.written.commands) == 1)
+    intent = scene.written.commands[0].intent
+    scene.cashier.hear([scene.ask(order, "capture", "C", intent=intent, amount=700)])
+    scene.cashier.hear([scene.ask(order, "refund", "", intent=intent, amount=700)])
+    await scene.until(lambda: len(scene.written.commands) == 3)
+    assert [(one.operation, one.outcome, one.amount) for one in scene.written.commands] == [
+        ("authorise", "authorised", 900), ("capture", "captured", 700), ("refund", "refunded", 700),
+    ]  # fmt: skip
+    (charge,) = scene.book.charges()
+    assert (charge.captured, charge.refunded) == (700, 700)
+    assert scene.desk.jobs == 0
+
+
+async def test_an_event_of_the_same_chunk_that_undoes_a_request_keeps_it_from_being_sent(stage):
+    scene = stage()
+    (order,) = orders(1)
+    scene.cashier.hear([scene.ask(order, "authorise"), scene.ask(order, "void", pay="V")])
+    await scene.until(lambda: scene.desk.jobs == 0)
+    assert scene.book.charges() == []
+    assert scene.written.commands == []
+
+
+async def test_what_stays_unknown_past_its_retries_is_an_alarm_that_names_the_order(stage, caplog):
+    scene = stage(request_lost=1.0)
+    (order,) = orders(1)
+    scene.cashier.hear([scene.ask(order, "authorise")])
+
+    def hurry():
+        for lane in scene.desk._lanes.values():
+            lane[0].wake()
+        return "payment.unknown" in [getattr(record, "action", "") for record in caplog.records]
+
+    with caplog.at_level(logging.WARNING, "test"):
+        await scene.until(hurry)
+    (record,) = [record for record in caplog.records if record.action == "payment.unknown"]
+    assert order_text(order) in record.getMessage()
+    await scene.until(lambda: scene.value("turnstile_payment_stuck_requests", kind="authorise") == 1)
+    assert scene.written.commands == []
+
+
+async def test_a_payment_whose_deadline_comes_near_in_the_queue_keeps_its_order_alive(stage):
+    scene = stage(latency_ms=60_000)
+    (order,) = orders(1)
+    scene.cashier.hear([scene.ask(order, "authorise", deadline_ms=wall_ms() + 5_000)])
+    await scene.until(lambda: scene.written.commands)
+    (queued,) = scene.written.commands
+    assert (queued.order, queued.attempt) == (order, 1)
+    assert queued.until_ms > wall_ms() + 60_000
+
+
+async def test_a_sweep_hints_at_money_that_is_alive_and_ours_once(stage):
+    scene = stage()
+    alive, captured, ended, foreign = (order_text(order) for order in orders(4))
+    old = SETTLED_MS + 60_000
+    scene.provider._http._clock_ms = lambda: wall_ms() - old
+    names = {}
+    for order, environment in ((alive, "env"), (captured, "env"), (ended, "env"), (foreign, "other"), ("odd", "env")):
+        tags = Tags(environment, order, 1)
+        names[order] = (
+            await scene.provider.perform(Create(f"{order}:1:authorise", tags, 900, "EUR", "pm_card_visa"))
+        ).id
+    await scene.provider.perform(Capture("c:1", names[captured], 900))
+    scene.book.expire(names[ended], scene.book.now_ms)
+    sweep = Sweep("env", scene.provider, scene.gate, scene.answers, scene.log, every_s=0.05)
+    scene.watch(sweep.run())
+    await scene.until(lambda: len(scene.written.commands) == 2)
+    await asyncio.sleep(0.2)
+    assert sorted(scene.written.commands) == sorted(
+        Hint(parse_order(order), 1, names[order], f"sweep:{names[order]}", "sweep") for order in (alive, captured)
+    )
