@@ -35,7 +35,7 @@ class OrderNow(msgspec.Struct, gc=False):
     """Scalars as in streams.order_events.OrderEvent; `customer`: hash as hex.
 
     `since`: the version from which on its lines and history are known (0 = all of it). `created_ms`: of its first
-    event, -1 if that was not seen.
+    event, -1 if that was not seen. `is_told`: of several states passed at once, the last event is here too.
     """
 
     order: str
@@ -59,6 +59,7 @@ class OrderNow(msgspec.Struct, gc=False):
     customer: str = ""
     receipt: str = ""
     created_ms: int = -1
+    is_told: bool = True
     lines: dict[int, Line] = {}
     history: list[Transition] = []
 
@@ -123,7 +124,8 @@ def follow(now: OrderNow, event: OrderEvent) -> None:
     if event.kind == CHANGED:
         now.sequence = event.sequence
         now.history.append(transition_of(event))
-    if event.pay:
+    now.is_told = bool(event.pay)
+    if now.is_told:
         _tell(now, event)
 
 

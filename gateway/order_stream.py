@@ -51,7 +51,7 @@ class _Stream(EventSourceResponse):
 
 @router.get(
     "/{order_id}/events",
-    response_class=EventSourceResponse,
+    response_class=Response,
     responses={
         200: {"content": {"text/event-stream": {"schema": Step.model_json_schema()}}, "description": "A stream"},
         204: {"description": "Nothing will come after Last-Event-ID"},

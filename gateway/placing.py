@@ -88,7 +88,7 @@ async def _fate(
 def _outcome(now: OrderNow) -> Outcome | None:
     """GRANTED once it is reserved, why it is not, None as long as that is open."""
     if now.reached(Public.RESERVED):
-        return Outcome.GRANTED
+        return Outcome.GRANTED if now.is_told else None
     end = (now.goal or (now.state if now.is_final else "")).lower()
     return _OUTCOMES.get(now.reason, _ENDS.get(Phase(end), Outcome.GONE)) if end else None
 

@@ -1,5 +1,6 @@
 """A client of a gateway, for tests: tokens by the stage's key, answers as plain values."""
 
+import json
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -42,7 +43,7 @@ class Till:
         """One request; `json` or `data` as in aiohttp."""
         sent = dict(headers or {})
         if customer:
-            sent["Authorization"] = f"Bearer {mint(self.stage.keys.token, customer + self.whose, scopes)}"
+            sent |= self.bearer(customer, scopes)
         async with self.session.request(method, path, headers=sent, **options) as response:
             raw = await response.read()
             is_json = "json" in response.headers.get("Content-Type", "")
@@ -50,11 +51,40 @@ class Till:
                 response.status, response.headers, raw, await response.json(content_type=None) if is_json else None
             )
 
+    def bearer(self, customer: str, scopes=()) -> dict[str, str]:
+        """The header of one of this till's customers."""
+        return {"Authorization": f"Bearer {mint(self.stage.keys.token, customer + self.whose, scopes)}"}
+
     async def buy(self, customer: str, key: str, sku: str, quantity=1, wait=2, **more) -> Reply:
-        """POST /v1/orders of one line; `wait` 0 = do not wait."""
+        """POST /v1/orders of one line; `wait` 0 = do not wait. `more`: of the line `max_price`, else of the body."""
         headers = {"Idempotency-Key": key} | ({"Prefer": f"wait={wait}"} if wait else {})
-        body = {"items": [{"sku": sku, "quantity": quantity, **more}]}
+        line = {"sku": sku, "quantity": quantity} | {name: more.pop(name) for name in {"max_price"} & more.keys()}
+        return await self.ask("POST", "/v1/orders", customer=customer, headers=headers, json={"items": [line], **more})
+
+    async def order(self, customer: str, key: str, *items: tuple[str, int], wait=5, **more) -> Reply:
+        """POST /v1/orders of any lines, each SKU and quantity; `more` of the body."""
+        headers = {"Idempotency-Key": key} | ({"Prefer": f"wait={wait}"} if wait else {})
+        body = {"items": [{"sku": sku, "quantity": quantity} for sku, quantity in items], **more}
         return await self.ask("POST", "/v1/orders", customer=customer, headers=headers, json=body)
+
+    async def stream(self, path: str, *, customer: str, last: int = 0, until: str = "") -> list[tuple[int, dict]]:
+        """The events of an order (id, data) until the gateway ends the stream, or one leads to that status."""
+        headers = self.bearer(customer) | ({"Last-Event-ID": str(last)} if last else {})
+        found: list[tuple[int, dict]] = []
+        fields: dict[str, str] = {}
+        async with self.session.get(path, headers=headers) as response:
+            assert response.status == 200, await response.text()
+            assert response.headers["Content-Type"].startswith("text/event-stream")
+            async for raw in response.content:
+                name, _, value = raw.decode().rstrip("\n").partition(": ")
+                if name:
+                    fields[name] = value
+                elif "id" in fields:
+                    found.append((int(fields["id"]), json.loads(fields["data"])))
+                    fields = {}
+                    if found[-1][1]["to"] == until:
+                        break
+        return found
 
     async def ops(self, method: str, path: str, body: Any = None) -> Reply:
         """As an operator."""
@@ -78,5 +108,6 @@ async def ready(gateway: Program, count: int = 1) -> str:
 
 
 async def command_ends(stage: Stage, log: Log) -> list[int]:
-    """Where the partitions of the commands topic end."""
-    return [await log.end(stage.topics.stock_commands.name, partition) for partition in range(stage.partitions)]
+    """Where the partitions of both commands topics end."""
+    topics = (stage.topics.stock_commands, stage.topics.order_commands)
+    return [await log.end(topic.name, partition) for topic in topics for partition in range(stage.partitions)]
