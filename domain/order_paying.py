@@ -117,10 +117,10 @@ def method_now(row: Order, command: Method, _: Now) -> Step:
 
 
 def method_kept(row: Order, command: Method, _: Now) -> Step:
-    """An attempt runs: for the next one. The one that is being tried is not tried again."""
+    """An attempt runs, or is being closed: for the next one. The one that was tried is not tried again."""
     if not theirs(row, command.customer):
         return NOT_YOURS
-    if command.method in {row.next_method, row.method if row.pay is Pay.AUTHORISING else ""}:
+    if command.method in {row.next_method, row.method}:
         return ACCEPTED
     return accepted(row._replace(next_method=command.method))
 

@@ -77,6 +77,17 @@ def test_a_method_that_comes_while_an_attempt_runs_is_kept_for_the_next():
     """)
 
 
+def test_the_same_method_again_is_no_other_one():
+    play("""
+        after  command             answer    row             asks
+        0      born o1 ann tee 1   born      PENDING A1 h    authorise1
+        0      declined o1#1       noted     PENDING W1 h    void1
+        0      method o1 ann pm_1  accepted  PENDING W1 h    -
+        0      voided o1#1         noted     PENDING N1 h    -
+        0      method o1 ann pm_1  accepted  PENDING A2 h    authorise2
+    """)
+
+
 def test_the_customer_acts_and_the_attempt_goes_on():
     partition = play("""
         after  command               answer     row           asks         shown
