@@ -23,7 +23,7 @@ from settings import (
     WorkerSettings,
 )
 from streams.actions import Action
-from streams.metrics import AGENT, CONFIRMATION, GATEWAY, WORKER, Metric
+from streams.metrics import AGENT, CONFIRMATION, GATEWAY, PAYMENT, WORKER, Metric
 from streams.protocol import PROTOCOL_COMMANDS
 from streams.topics import CATALOGUE, DAY_MS, Topic
 
@@ -106,7 +106,7 @@ def _metrics() -> str:
         return [(f"`{m.name}`", m.kind, ", ".join(m.labels) or "-", m.meaning) for m in metrics]
 
     head = ("metric", "type", "labels", "meaning")
-    parts = {"Owners": WORKER, "Agents": AGENT, "Confirmation": CONFIRMATION, "Gateway": GATEWAY}
+    parts = {"Owners": WORKER, "Agents": AGENT, "Payment": PAYMENT, "Confirmation": CONFIRMATION, "Gateway": GATEWAY}
     sections = [text for title, metrics in parts.items() for text in (f"## {title}", _table(head, rows(metrics)))]
     return _page(["# Metrics", *sections])
 
