@@ -155,7 +155,7 @@ class Endpoints:
             return _refused(Refusal(message="Exactly one of payment_intent and charge is required."))
         param, name = ("payment_intent", wish.payment_intent) if wish.payment_intent else ("charge", wish.charge)
         intent = self.shelf.intents.get(wish.payment_intent or self.shelf.of_charge.get(wish.charge, ""))
-        if intent is None:
+        if intent is None or wish.charge not in {"", intent.charge}:  # a charge that failed before is none to refund
             return _refused(missing(param, name, param))
         step = intents.refund(intent, wish.amount)
         if isinstance(step, Refusal):

@@ -75,6 +75,13 @@ def test_a_refund_may_name_the_charge_instead(caller, intent):
     assert caller.post("refunds", charge="ch_none").status == 404
 
 
+def test_a_charge_that_failed_is_none_to_refund(caller):
+    declined = caller.create(payment_method="pm_card_visa_chargeDeclined", capture_method=None).error
+    paid = caller.post(f"payment_intents/{declined['payment_intent']['id']}/confirm", payment_method=VISA).body
+    assert caller.post("refunds", charge=declined["charge"]).status == 404
+    assert caller.post("refunds", charge=paid["latest_charge"]).status == 200
+
+
 def test_a_refund_repeated_with_its_key_is_given_once(caller, intent):
     caller.post(f"payment_intents/{intent}/capture")
     first = caller.post("refunds", "r", payment_intent=intent, amount=600)
