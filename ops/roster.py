@@ -8,7 +8,7 @@ from streams import keys
 from streams.topics import Ledger
 
 HOST = "127.0.0.1"
-AGENTS: tuple[str, ...] = ("payment", "compensation", "confirmation")
+AGENTS: tuple[str, ...] = ("relay", "payment", "compensation", "confirmation")
 """Roles of which one runs: stateless, so a restart is all the standby that they need."""
 IN_PROCESS = "stand-in://"
 """TURNSTILE_PAYMENTS of this scheme: the system runs the stand-in, with the behaviour in the query."""

@@ -8,7 +8,8 @@ from domain.outcomes import Outcome
 from domain.stock import CHANGES, Expired
 from streams.stock_records import decode_details
 from tests.integration.harness import eventually
-from tests.integration.shop import Decision, Shop, load
+from tests.integration.counter import Decision
+from tests.integration.shop import Shop, load
 
 pytestmark = pytest.mark.integration
 
