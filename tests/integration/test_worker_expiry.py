@@ -7,8 +7,8 @@ import pytest
 from domain.outcomes import Outcome
 from domain.stock import CHANGES, Expired
 from streams.stock_records import decode_details
-from tests.integration.harness import eventually
 from tests.integration.counter import Decision
+from tests.integration.harness import eventually
 from tests.integration.shop import Shop, load
 
 pytestmark = pytest.mark.integration
