@@ -53,7 +53,8 @@ class Database:
                 yield connection
 
     def close(self) -> None:
-        """Close what is idle."""
+        """Close what is idle; it may be used again, on whatever is there then."""
+        self._is_prepared = False
         self._engine.dispose()
 
     @contextmanager

@@ -4,6 +4,7 @@ The last event of a change says where the order is now, whole (money, deadline);
 new. Those before it say which states were passed; who the order is of stands in its first event.
 """
 
+from base64 import b64decode
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -130,7 +131,7 @@ def _pass(row: Row, event: OrderEvent) -> None:
     row["user_id"] = event.customer or row["user_id"]
     row["receipt"] = event.receipt or row["receipt"]
     row["partial"] = event.partial or row["partial"]
-    row["shipping_address"] = bytes.fromhex(event.shipping) or row["shipping_address"]
+    row["shipping_address"] = b64decode(event.shipping) or row["shipping_address"]
 
 
 def _arrive(row: Row, event: OrderEvent) -> None:

@@ -42,9 +42,11 @@ class Upserts:
         self._keep(MAILS, rows)
 
     def pools(self, pools: Pools) -> None:
-        """Each unless a later sequence, or a later policy, is known."""
-        for found, guard in ((pools.counters, "version"), (pools.prices, "policy_version")):
-            self._write(INVENTORY, [found[sku]._asdict() for sku in sorted(found)], guard=guard)
+        """Each unless a later sequence, or a later policy, is known. `updated_at` is the counters'."""
+        counters = [pools.counters[sku]._asdict() for sku in sorted(pools.counters)]
+        prices = [pools.prices[sku]._asdict() for sku in sorted(pools.prices)]
+        self._write(INVENTORY, counters, guard="version")
+        self._write(INVENTORY, prices, guard="policy_version", kept="updated_at")
 
     def cursor(self, topic: str, partition: int, cursor: Cursor) -> None:
         """A cursor where there is none."""
@@ -55,9 +57,9 @@ class Upserts:
         """A customer's key where there is none."""
         self._keep(CUSTOMER_KEYS, [{"user_id": customer, "wrapped_key": wrapped, "created_at": now_ms}])
 
-    def _write(self, table: Table, rows: Rows, *, guard: str = "") -> None:
+    def _write(self, table: Table, rows: Rows, *, guard: str = "", kept: str = "") -> None:
         if rows:
-            self._connection.execute(_upsert(self._dialect, table, tuple(rows[0]), guard), rows)
+            self._connection.execute(_upsert(self._dialect, table, tuple(rows[0]), guard, kept), rows)
 
     def _keep(self, table: Table, rows: Rows) -> None:
         if rows:
@@ -70,9 +72,9 @@ def _insert(dialect: str, table: Table) -> Any:
 
 
 @cache
-def _upsert(dialect: str, table: Table, columns: tuple[str, ...], guard: str) -> Any:
+def _upsert(dialect: str, table: Table, columns: tuple[str, ...], guard: str, kept: str) -> Any:
     statement = _insert(dialect, table)
     keys = [column.name for column in table.primary_key]
-    fresh = {name: statement.excluded[name] for name in columns if name not in keys}
+    fresh = {name: statement.excluded[name] for name in columns if name not in (*keys, kept)}
     newer = and_(table.c[guard] <= statement.excluded[guard]) if guard else None
     return statement.on_conflict_do_update(index_elements=keys, set_=fresh, where=newer)

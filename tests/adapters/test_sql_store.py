@@ -4,21 +4,12 @@ from sqlalchemy import select
 
 from adapters.sql.database import Database
 from adapters.sql.reading import Cursor, Reader
-from adapters.sql.schema import METADATA, ORDER_ITEMS, PAYMENTS
+from adapters.sql.schema import ORDER_ITEMS, PAYMENTS
 from adapters.sql.store import Span, Store
 from tests.adapters.journeys import PRICE, TIME_MS, customer_of, interleaved, journey, order_of
+from tests.adapters.tables import dump
 
 TOPIC = "order.events"
-
-
-def dump(database: Database, *tables: str) -> dict[str, list[dict]]:
-    """All rows, by table, sorted by key."""
-    with database.reading() as connection:
-        return {
-            table.name: [dict(row) for row in connection.execute(select(table).order_by(*table.primary_key)).mappings()]
-            for table in METADATA.sorted_tables
-            if not tables or table.name in tables
-        }
 
 
 def feed(database: Database, events, *, chunk: int = 1_000, partition: int = 0, first: int = 0) -> int:
