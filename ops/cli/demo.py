@@ -1,6 +1,7 @@
 """`turnstile demo`: see ops/demo."""
 
 import json as json_text
+import re
 from typing import Annotated, Any
 
 import typer
@@ -25,6 +26,10 @@ _LINES = (
     ("undecided", "requests without a decision"),
     ("wrong_answers", "answers against the ledger"),
     ("fifo_violations", "out of turn"),
+    ("confirmed", "orders confirmed"),
+    ("declined", "payment attempts declined"),
+    ("double_charges", "customers charged twice"),
+    ("stuck_orders", "orders without an end"),
     ("violations", "violations found by the auditor"),
 )
 
@@ -40,13 +45,20 @@ def demo(
     seed: Annotated[int, typer.Option(help="Other shoppers, another moment of the kill.")] = 7,
     seconds: Annotated[float, typer.Option(min=1, help="How long shoppers keep arriving.")] = 20.0,
     kill: Annotated[bool, typer.Option(help="Kill -9 the hot SKU's owner in the middle of the sale.")] = True,
+    declines: Annotated[float, typer.Option(min=0, max=1, help="Share of payment attempts that are declined.")] = 0.03,
+    provider_latency: Annotated[str, typer.Option(help="How long the provider takes to answer.")] = "120ms",
+    brownout: Annotated[str, typer.Option(help="So long it hardly answers, in the middle of the sale.")] = "5s",
     json: Json = False,
 ) -> None:
     """Sell a drop to thousands of shoppers, kill a worker with -9 in the middle, prove the result from the ledger.
 
-    A real broker, two workers, two gateways, in a temporary folder. Exit code 1 if the verdict is not pass.
+    A real broker, two workers, two gateways, payments and mail, in a temporary folder. Exit code 1 if the verdict is
+    not pass.
     """
-    options = Options(shoppers, units, skus, hot, duplicates, abandon, seed, seconds, kill)
+    latency_ms, brownout_s = duration_ms(provider_latency), duration_ms(brownout) / 1000
+    options = Options(
+        shoppers, units, skus, hot, duplicates, abandon, seed, seconds, kill, declines, latency_ms, brownout_s
+    )
     console = Console(stderr=json)
     judgement = run(run_demo(options, settings_of(ctx), console), {**STARTING, DemoError: ""})
     _show(judgement, console)
@@ -54,6 +66,15 @@ def demo(
         typer.echo(json_text.dumps(judgement.figures))
     if not judgement.passed:
         raise typer.Exit(EXIT_FAIL)
+
+
+def duration_ms(text: str) -> int:
+    """Milliseconds of `120ms`, `5s` or `0`; a usage error for anything else."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s)|0", text)
+    if match is None:
+        message = f"{text!r}: a number with ms or s, such as 120ms or 5s"
+        raise typer.BadParameter(message)
+    return round(float(match[1]) * (1000 if match[2] == "s" else 1)) if match[1] else 0
 
 
 def _show(judgement: Judgement, console: Console) -> None:
@@ -66,6 +87,11 @@ def _show(judgement: Judgement, console: Console) -> None:
     console.print(
         f"  {figures['decisions_per_s']:,.0f} decisions/s, p50 {figures['p50_ms']} ms, p99 {figures['p99_ms']} ms"
     )
+    console.print(
+        f"  {_euros(figures['captured'])} captured, {_euros(figures['refunded'])} refunded, "
+        f"{_euros(figures['voided'])} voided: the confirmed orders cost {_euros(figures['confirmed_amount'])}",
+        soft_wrap=True,
+    )
     if figures["killed"]:
         console.print(
             f"  {figures['killed']} was killed with -9 after {figures['decided_at_kill']:.0%} of the requests; "
@@ -76,6 +102,10 @@ def _show(judgement: Judgement, console: Console) -> None:
         console.print(f"  ! {reason}", style="red", highlight=False, markup=False, soft_wrap=True)
     style = "bold green" if judgement.passed else "bold red"
     console.print(f"verdict: {figures['verdict']}", style=style)
+
+
+def _euros(cents: int) -> str:
+    return f"{cents / 100:,.2f} EUR"
 
 
 COMMANDS = {"": demo}

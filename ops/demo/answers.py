@@ -23,13 +23,18 @@ class Answer(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Ending(msgspec.Struct, frozen=True, array_like=True):
-    """How a holder's commit or cancel was answered."""
+    """What a holder wished last (`wish`: pay, cancel), how that was answered, and the order's status as told last.
+
+    `status` = HTTP status of the wish, 0 if there was none beyond the purchase itself; `seen` = the last status that
+    GET told, "" if none was told in time.
+    """
 
     customer: str
     order_id: str
-    commit: bool
+    wish: str
     status: int
     body: str
+    seen: str
     tries: int
 
 

@@ -16,15 +16,23 @@ import msgspec
 
 from ops.demo.answers import Answer, Ending, Progress, Told, percentile, save
 from ops.demo.door import WAIT_S, Door, Heard
-from ops.demo.plan import HOLD_S, Options, Shopper, shoppers, sku_names
+from ops.demo.plan import CARD, HOLD_S, Options, Shopper, shoppers, sku_names
 from streams.keys import Keys
 from streams.tokens import SCOPE_OPS, mint
 
 PROGRESS_S = 0.25
-DRAIN_S = HOLD_S + 30.0
-"""Until every hold has ended: the last may be granted as the sale ends; 30 s for a slow machine."""
+DRAIN_S = HOLD_S + 60.0
+"""Until every hold has ended: the last may be granted as the sale ends; 60 s for a slow machine and provider."""
+FOLLOW_S = 60.0
+"""How long a holder looks at the order: a payment may wait for a provider that hardly answers."""
+LOOK_S = (0.2, 1.0)
+"""Between two looks, growing."""
+CARDS_MAX = 3
+"""As many attempts as an order has."""
+ENCORES_MAX = 3
 CREATED = 201
 OK = 200
+ENDS = frozenset({"CONFIRMED", "REJECTED", "EXPIRED", "CANCELLED", "REFUNDED"})
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -62,8 +70,12 @@ class Load:
             sale_s = await self._sale(people)
             await self._settle("last answers")
             self._phase = "holds end"
-            self._encore(people, await self._drain())
-            await self._settle("encore")
+            for number in range(1, ENCORES_MAX + 1):
+                left = await self._drain()
+                if not any(left.values()):
+                    break
+                self._encore(people, left, number)
+                await self._settle("encore")
             progress.cancel()
         self._report()
         return Told(self._answers, self._endings, sale_s)
@@ -93,19 +105,25 @@ class Load:
             await asyncio.wait(self._tasks)
 
     async def _shop(self, person: Shopper, at: float, *, repeat: bool) -> None:
-        heard = await self._buy(person, person.key, at, repeat=repeat)
-        if heard.status == CREATED and not repeat and person.leaves != "walks":
-            await asyncio.sleep(person.dwell)
-            await self._end(person, heard, commit=not person.leaves)
+        heard = await self._buy(person, person.key, at, repeat=repeat, pays=person.at_once)
+        if heard.status != CREATED or repeat or person.leaves == "walks":
+            return
+        if person.at_once:
+            await self._follow(person, heard, "pay", Heard(0, "", 0))
+            return
+        await asyncio.sleep(person.dwell)
+        wish = "cancel" if person.leaves else "pay"
+        await self._follow(person, heard, wish, await self._wish(person, heard, wish))
 
-    async def _buy(self, person: Shopper, key: str, at: float, *, repeat: bool) -> Heard:
+    async def _buy(self, person: Shopper, key: str, at: float, *, repeat: bool, pays: bool) -> Heard:
         headers = {
             "Authorization": f"Bearer {mint(self._keys.token, person.customer)}",
             "Content-Type": "application/json",
             "Idempotency-Key": key,
             "Prefer": f"wait={WAIT_S}",
         }
-        body = json.dumps({"items": [{"sku": person.sku, "quantity": 1}]}).encode()
+        wanted: dict[str, Any] = {"items": [{"sku": person.sku, "quantity": 1}]}
+        body = json.dumps({**wanted, "payment_method": CARD} if pays else wanted).encode()
         self._sent += 1
         heard = await self._door.ask(person.number + repeat, "POST", "/v1/orders", headers, body)
         latency_ms = (time.perf_counter() - self._started - at) * 1000
@@ -115,14 +133,37 @@ class Load:
         self._granted += heard.status == CREATED and not repeat
         return heard
 
-    async def _end(self, person: Shopper, grant: Heard, *, commit: bool) -> None:
-        """Commit the hold as operations would after a payment, or cancel it as the customer."""
-        order = str(json.loads(grant.body)["order_id"])
-        token = self._ops if commit else mint(self._keys.token, person.customer)
-        headers = {"Authorization": f"Bearer {token}", "Prefer": f"wait={WAIT_S}"}
-        path = f"/v1/orders/{order}/{'commit' if commit else 'cancel'}"
-        heard = await self._door.ask(person.number, "POST", path, headers, None)
-        self._endings.append(Ending(person.customer, order, commit, heard.status, heard.body, heard.tries))
+    async def _wish(self, person: Shopper, grant: Heard, wish: str) -> Heard:
+        """Pay with the card, or cancel."""
+        path = "payment" if wish == "pay" else "cancel"
+        body = json.dumps({"payment_method": CARD}).encode() if wish == "pay" else None
+        return await self._ask(person, "POST", f"/v1/orders/{_order(grant)}/{path}", body)
+
+    async def _follow(self, person: Shopper, grant: Heard, wish: str, heard: Heard) -> None:
+        """Look at the order until it ends; with another card when one was declined."""
+        order, cards, tries = _order(grant), 1, heard.tries
+        wait_s, end = LOOK_S[0], time.monotonic() + FOLLOW_S
+        while True:
+            looked = await self._ask(person, "GET", f"/v1/orders/{order}", None)
+            told = json.loads(looked.body) if looked.status == OK else {}
+            seen = str(told.get("status", ""))
+            if seen in ENDS or time.monotonic() > end:
+                break
+            payment = told.get("payment", {})
+            declined = seen == "PAYMENT_PENDING" and payment.get("state") == "none" and payment.get("attempt") == cards
+            if wish == "pay" and declined and cards < CARDS_MAX:
+                cards += 1
+                heard = await self._wish(person, grant, "pay")
+                tries += heard.tries
+            await asyncio.sleep(wait_s)
+            wait_s = min(LOOK_S[1], wait_s * 1.5)
+        self._endings.append(Ending(person.customer, order, wish, heard.status, heard.body, seen, tries))
+
+    async def _ask(self, person: Shopper, method: str, path: str, body: bytes | None) -> Heard:
+        headers = {"Authorization": f"Bearer {mint(self._keys.token, person.customer)}"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        return await self._door.ask(person.number, method, path, headers, body)
 
     async def _drain(self) -> dict[str, int]:
         """Wait until no SKU has a hold; how many units of each came back and lie there."""
@@ -141,23 +182,23 @@ class Load:
                 await asyncio.sleep(0.1)
         return left
 
-    def _encore(self, people: list[Shopper], left: dict[str, int]) -> None:
+    def _encore(self, people: list[Shopper], left: dict[str, int], number: int) -> None:
         """Shoppers who were refused as all-held come back with a new key for what was let go, and buy it."""
         refused = {
             answer.customer
             for answer in self._answers
             if answer.status == 409 and '"all-held"' in answer.body  # noqa: PLR2004
-        }
+        } - {answer.customer for answer in self._answers if answer.status == CREATED}
         for sku, units in left.items():
             again = [person for person in people if person.sku == sku and person.customer in refused][:units]
             for person in again:
-                self._spawn(self._return(person))
+                self._spawn(self._return(person, f"again-{number}-{person.number}"))
 
-    async def _return(self, person: Shopper) -> None:
+    async def _return(self, person: Shopper, key: str) -> None:
         at = time.perf_counter() - self._started
-        heard = await self._buy(person, f"again-{person.number}", at, repeat=False)
+        heard = await self._buy(person, key, at, repeat=False, pays=True)
         if heard.status == CREATED:
-            await self._end(person, heard, commit=True)
+            await self._follow(person, heard, "pay", Heard(0, "", 0))
 
     async def _progress(self) -> None:
         while True:
@@ -179,6 +220,10 @@ class Load:
         )
         sys.stdout.write(msgspec.json.encode(progress).decode() + "\n")
         sys.stdout.flush()
+
+
+def _order(grant: Heard) -> str:
+    return str(json.loads(grant.body)["order_id"])
 
 
 async def run(job: Job, keys: Keys) -> None:

@@ -5,16 +5,24 @@ from typing import NamedTuple
 
 from streams.topics import partition_of
 
-HOLD_S = 10
-"""How long a grant is held. Longer than any dwell, so that only those who walk away let it expire."""
+HOLD_S = 20
+"""How long a grant is held; its order ends 5 s before. Longer than any dwell: only who walks away lets it go."""
 DWELL_S = (0.5, 8.0)
 """Between a grant and the holder's decision: spread, so that units come back, and grants happen, all the time."""
+CARD = "pm_card_visa"
+"""A card that is good; the provider declines its share of attempts all the same."""
+AT_ONCE = 0.5
+"""Share of buyers who pay with the request."""
 REPEAT_S = (0.0, 2.0)
 """Between a request and its duplicate: from a double click to an impatient reload."""
 
 
 class Options(NamedTuple):
-    """Of `turnstile demo`. `units` are per SKU; `hot`, `duplicates` and `abandon` are shares of shoppers (0..1)."""
+    """Of `turnstile demo`. `units` are per SKU; `hot`, `duplicates` and `abandon` are shares of shoppers (0..1).
+
+    `declines` is the share of payment attempts that the provider declines; it answers after `latency_ms`, and for
+    `brownout_s` in the middle of the sale hardly at all.
+    """
 
     shoppers: int = 10_000
     units: int = 100
@@ -25,12 +33,16 @@ class Options(NamedTuple):
     seed: int = 7
     seconds: float = 20.0
     kill: bool = True
+    declines: float = 0.03
+    latency_ms: int = 120
+    brownout_s: float = 5.0
 
 
 class Shopper(NamedTuple):
     """One customer. Times in seconds: `at` from the sale's start, the others from the request and from the grant.
 
-    `leaves`: "" = buys, "cancels", or "walks" away so that the hold expires.
+    `leaves`: "" = buys, "cancels", or "walks" away so that the order expires. `at_once`: who buys gives the card with
+    the request; else after the dwell.
     """
 
     number: int
@@ -39,6 +51,7 @@ class Shopper(NamedTuple):
     repeat_after: float | None
     dwell: float
     leaves: str
+    at_once: bool
 
     @property
     def customer(self) -> str:
@@ -79,4 +92,4 @@ def _shopper(rng: random.Random, options: Options, names: list[str], number: int
     repeats = rng.random() < options.duplicates
     repeat_after = rng.uniform(*REPEAT_S) * (rng.random() < 2 / 3) if repeats else None  # a third at the same moment
     leaves = rng.choice(("cancels", "walks")) if rng.random() < options.abandon else ""
-    return Shopper(number, at, sku, repeat_after, rng.uniform(*DWELL_S), leaves)
+    return Shopper(number, at, sku, repeat_after, rng.uniform(*DWELL_S), leaves, not leaves and rng.random() < AT_ONCE)

@@ -8,19 +8,27 @@ import sys
 import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from tempfile import mkdtemp
+from urllib.parse import urlencode
 
 import msgspec
 from rich.console import Console
 
+from adapters.sql.database import Database
+from adapters.stand_in.charges import read_lines
+from ops import evidence
 from ops.audit.log_source import kafka_source
+from ops.audit.partition import Options as Audited
 from ops.audit.source import Source
 from ops.audit.verify import audit
 from ops.cli.gateway_client import GatewayClient
+from ops.cli.stand_in_client import StandInClient
 from ops.demo.answers import Progress, load
 from ops.demo.history import History, read
 from ops.demo.load import Job
+from ops.demo.orders import Orders
 from ops.demo.plan import HOLD_S, Options, hot_partition, kill_share, sku_names
 from ops.demo.verdict import Evidence, Judgement, Kill, judge
 from ops.demo.view import View
@@ -36,13 +44,19 @@ from settings import Shared
 from streams import keys, runfile
 from streams.kafka_log import KafkaLog
 from streams.tokens import SCOPE_OPS, mint
-from streams.topics import named
+from streams.topics import Ledger, named
 
 WORKERS = 2
 GATEWAYS = 2
 PRICE = 18_000
+PROVIDER = {"webhook_doubled": 0.1, "webhook_lost": 0.05, "webhook_shuffle_ms": 500, "answer_lost": 0.01}
+"""What a provider does on an ordinary day; limits of 100 reads and 100 writes a second are its default."""
+CALLS_PER_S = 100
+BROWNOUT_AT = 0.4
+"""After this share of the sale's time, if a brownout is asked for."""
 TICK_S = 0.02
-DECIDED_S = 10.0
+LOOK_S = 0.5
+DECIDED_S = 60.0
 STALE_S = 0.2
 """The owner that is to be killed must have decided something within this time: it is surely the owner."""
 
@@ -61,7 +75,11 @@ class Demo:
         self._settings = settings
         self._kill: Kill | None = None
         self._killed_pid = 0
-        shape = Shape(WORKERS, (0,) * GATEWAYS, {"log_level": "info"})
+        self._browned_out = False
+        behaviour = {"declines": options.declines, "latency_ms": options.latency_ms, "seed": options.seed}
+        provider = f"stand-in://?{urlencode({**behaviour, **PROVIDER})}"
+        settings = settings.model_copy(update={"payments": provider})
+        shape = Shape(WORKERS, (0,) * GATEWAYS, {"log_level": "info", "calls_per_s": CALLS_PER_S})
         self._bar = contextlib.ExitStack()
         report = self._bar.enter_context(progress_bar(console, "fetching Kafka"))
         self._deployment = Deployment(settings, shape, self._say, self._on_event, report)
@@ -117,12 +135,14 @@ class Demo:
         self._say(f"{options.shoppers:,} shoppers in {options.seconds:.0f} s for {options.units} units each of "
                   f"{', '.join(sku_names(options))}; {options.hot:.0%} want the first")  # fmt: skip
         reading = asyncio.create_task(self._read_progress(process))
+        started_s = time.monotonic()
         try:
             with self._view as view:
                 while not reading.done():
                     if watching.done():
                         watching.result()
                     self._kill_if_due(watch)
+                    await self._brown_out_if_due(time.monotonic() - started_s)
                     view.tick(watch)
                     await asyncio.sleep(TICK_S)
                 reading.result()
@@ -167,28 +187,57 @@ class Demo:
         share = watch.requests_decided / options.shoppers
         self._view.happened(f"kill -9 of {hot.owner}, which owns the hot SKU, after {share:.0%} of the requests")
 
+    async def _brown_out_if_due(self, since_s: float) -> None:
+        """For some seconds the provider hardly answers."""
+        seconds = self.options.brownout_s
+        if self._browned_out or not seconds or since_s < BROWNOUT_AT * self.options.seconds:
+            return
+        self._browned_out = True
+        await asyncio.to_thread(self._stand_in.ask, "POST", "brownout", {"ms": round(seconds * 1000)})
+        self._view.happened(f"the payment provider hardly answers for {seconds:.0f} s")
+
+    @property
+    def _stand_in(self) -> StandInClient:
+        return StandInClient(self._settings, self._deployment.payments)
+
     async def _until_decided(self) -> None:
-        """Wait for the last decisions; what is still undecided then, the verdict counts."""
+        """Wait for the last decisions and for the orders' ends; what is still under way then, the verdict counts."""
         deployment, end = self._deployment, time.monotonic() + DECIDED_S
         async with KafkaLog(deployment.servers, "turnstile-demo") as log:
             while time.monotonic() < end:
-                if not any(state.lag for state in await survey(log, deployment.topics)):
+                states = [await survey(log, deployment.topics, ledger) for ledger in Ledger]
+                if not any(state.lag for state in chain(*states)) and not await asyncio.to_thread(self._under_way):
                     return
-                await asyncio.sleep(TICK_S)
+                await asyncio.sleep(LOOK_S)
+
+    def _under_way(self) -> int:
+        """Orders that are neither final nor confirmed."""
+        orders = Orders()
+        with self._source() as source:
+            for partition in range(source.partitions):
+                orders.fold(source, partition)
+        return orders.under_way()
 
     # --- the evidence ---------------------------------------------------------------------------------------------
 
     def _collect(self) -> Evidence:
         """Read the whole log, twice: the auditor by its rules, the demo by the product's."""
         deployment = self._deployment
+        orders = Orders()
+        database = Database(self._settings.sql_url)
         with self._source() as source:
-            report = audit(source)
+            book = evidence.book(read_lines(self._stand_in.read("GET", "book")))
+            records = evidence.records(database, deployment.topics.order_events.name)
+            report = audit(source, options=Audited(book=book, records=records))
             histories: list[History] = [read(source, partition) for partition in range(source.partitions)]
+            for partition in range(source.partitions):
+                orders.fold(source, partition)
+        database.close()
         told = load(self._settings.data_dir / "answers.json")
         if self.options.kill and self._kill is None:
             message = "the owner was never killed: the sale was over too soon"
             raise DemoError(message)
-        return Evidence(self.options, deployment.partitions, report, histories, told, self._kill)
+        return Evidence(self.options, deployment.partitions, report, histories, told, self._kill, orders.fates, book)
 
     @contextlib.contextmanager
     def _source(self) -> Iterator[Source]:

@@ -7,11 +7,9 @@ from domain.outcomes import REPEATED, Outcome
 from domain.stock import (
     Adjusted,
     Change,
-    Commit,
     Expired,
     Granted,
     PolicySet,
-    Release,
     Released,
     Reserve,
     Returned,
@@ -39,10 +37,6 @@ class Sales:
     def __init__(self) -> None:
         self.answered: dict[bytes, Answered] = {}
         """By order id."""
-        self.ended: dict[bytes, Outcome] = {}
-        """What became of a grant: COMMITTED, RELEASED or EXPIRED; absent while it is held."""
-        self.settled: dict[bytes, set[tuple[bool, Outcome]]] = {}
-        """By order id, what each Commit (True) and Release (False) of it came to."""
         self.received: dict[str, int] = {}
         self.sold: dict[str, int] = {}
         self.oversold = 0
@@ -81,9 +75,6 @@ class Sales:
         commands = decision.batch.commands() if decision.batch else []
         for index, (command, code) in enumerate(zip(commands, decision.decided.outcomes, strict=False)):
             outcome = Outcome(code & ~REPEATED)
-            if isinstance(command, Commit | Release):
-                settled = self.settled.setdefault(command.hold[:ORDER_ID_BYTES], set())
-                settled.add((isinstance(command, Commit), outcome))
             if not isinstance(command, Reserve) or outcome in NOT_REMEMBERED:
                 continue
             order = command.hold[:ORDER_ID_BYTES]
@@ -106,7 +97,7 @@ class Sales:
             case Sold():
                 self._sell(change.hold)
             case Released() | Expired():
-                self._let_go(change.hold, Outcome.RELEASED if isinstance(change, Released) else Outcome.EXPIRED)
+                self._let_go(change.hold)
             case Returned():
                 grant, _ = self._rows[change.hold]
                 self._take(grant, -change.quantity)
@@ -126,10 +117,9 @@ class Sales:
         if state not in {HELD, SOLD}:
             self._take(grant, grant.quantity)
         self._rows[hold] = (grant, SOLD)
-        self.ended[hold[:ORDER_ID_BYTES]] = Outcome.COMMITTED
         self.sold[grant.sku] = self.sold.get(grant.sku, 0) + grant.quantity
 
-    def _let_go(self, hold: bytes, outcome: Outcome) -> None:
+    def _let_go(self, hold: bytes) -> None:
         row = self._rows.get(hold)
         if row is None:  # the tombstone of a key that nobody saw
             return
@@ -139,7 +129,6 @@ class Sales:
         if state == SOLD:
             self.sold[grant.sku] -= grant.quantity
         self._rows[hold] = (grant, "gone")
-        self.ended[hold[:ORDER_ID_BYTES]] = outcome
 
     def _take(self, grant: Granted, quantity: int) -> None:
         key = (grant.sku, grant.customer)

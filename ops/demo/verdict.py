@@ -1,15 +1,19 @@
 """The demo's verdict: from the log and from what each shopper was told, not from anything that the demo believed."""
 
 import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from domain.ids import order_id, order_text
 from domain.outcomes import Outcome
+from ops.audit.journey import Money
 from ops.audit.report import Report
 from ops.audit.violations import Kind
 from ops.demo.answers import Answer, Ending, Told, percentile
 from ops.demo.history import History, longest_gap_s
+from ops.demo.orders import SETTLED, Fate
 from ops.demo.plan import Options, hot_partition
 from ops.demo.sales import Answered, Sales
 from streams.keys import Keys
@@ -22,6 +26,8 @@ REASONS_MAX = 20
 KILL_SHARES = (0.2, 0.8)
 """The kill must hit while between these shares of the requests are decided."""
 MUST_BE_NONE = (
+    "double_charges",
+    "stuck_orders",
     "oversold",
     "undersold",
     "double_holds",
@@ -31,7 +37,8 @@ MUST_BE_NONE = (
     "violations",
     "still_held",
 )
-LABELS = {outcome.label: outcome for outcome in Outcome}
+CANCELLED = frozenset({"CANCELLED", "EXPIRED", "REFUNDED"})
+"""What an order that was let go may come to."""
 REMEMBERED = frozenset(
     {
         Outcome.NOT_OPEN,
@@ -56,7 +63,10 @@ class Kill(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """Everything that is judged. `histories`: one a partition. `kill` None: none was asked for."""
+    """Everything that is judged. `histories`: one a partition. `kill` None: none was asked for.
+
+    `orders`: what became of them by their ledger; `book`: the provider's charges for this log.
+    """
 
     options: Options
     partitions: int
@@ -64,6 +74,8 @@ class Evidence(NamedTuple):
     histories: list[History]
     told: Told
     kill: Kill | None
+    orders: Mapping[str, Fate]
+    book: Sequence[Money]
 
 
 class Judgement(NamedTuple):
@@ -83,10 +95,11 @@ def judge(evidence: Evidence, keys: Keys) -> Judgement:
     sales = Sales()
     for history in evidence.histories:
         sales.fold(history)
-    wrong = [*_wrong_answers(evidence, sales, keys), *_wrong_endings(evidence.told.endings, sales)]
+    wrong = [*_wrong_answers(evidence, sales, keys), *_wrong_endings(evidence.told.endings, evidence.orders)]
     reasons = [*(str(violation) for violation in evidence.audit.violations), *wrong]
     figures = {
         **_counted(evidence, sales, len(wrong)),
+        **_money(evidence),
         **_measured(evidence, sales),
         **_failover(evidence, sales, reasons),
         "seed": evidence.options.seed,
@@ -96,6 +109,11 @@ def judge(evidence: Evidence, keys: Keys) -> Judgement:
         reasons.append("a repeated request was answered otherwise than the first")
     if not figures["sold"]:
         reasons.append("nothing was sold")
+    if figures["sold"] != figures["confirmed"]:
+        reasons.append(f"{figures['sold']} units are sold, {figures['confirmed']} orders of one unit confirmed")
+    if figures["captured"] - figures["refunded"] != figures["confirmed_amount"]:
+        kept = figures["captured"] - figures["refunded"]
+        reasons.append(f"the provider has {kept} of us, the confirmed orders cost {figures['confirmed_amount']}")
     return Judgement({**figures, "verdict": "fail" if reasons else "pass"}, reasons[:REASONS_MAX])
 
 
@@ -180,30 +198,36 @@ def _wrong(answer: Answer, order: str, decided: Answered | None) -> str | None:
     return f"the ledger decided {decided.outcome.label} {expected}"
 
 
-def _wrong_endings(endings: list[Ending], sales: Sales) -> list[str]:
-    """Commits and cancels whose answer is none of the ledger's, or whose order did not end as was confirmed."""
-    settled = {order_text(order): outcomes for order, outcomes in sales.settled.items()}
-    became = {order_text(order): outcome for order, outcome in sales.ended.items()}
+def _money(evidence: Evidence) -> dict[str, Any]:
+    """Money in minor units: of the provider's book, beside what the order ledger says of the orders."""
+    fates, book = evidence.orders.values(), evidence.book
+    charged = Counter(money.order for money in book if money.captured)
+    confirmed = [fate for fate in fates if fate.state == "CONFIRMED"]
+    return {
+        "orders": len(fates),
+        "confirmed": len(confirmed),
+        "confirmed_amount": sum(fate.amount for fate in confirmed),
+        "captured": sum(money.captured for money in book),
+        "refunded": sum(money.refunded for money in book),
+        "voided": sum(money.voided for money in book),
+        "double_charges": sum(count - 1 for count in charged.values()),
+        "stuck_orders": sum(1 for fate in fates if fate.state not in SETTLED),
+        "declined": sum(max(0, fate.attempts - 1) for fate in fates),
+    }
+
+
+def _wrong_endings(endings: list[Ending], orders: Mapping[str, Fate]) -> list[str]:
+    """Holders who were told another end than the ledger has, or whose cancel was accepted for nothing."""
     found = []
     for ending in endings:
-        fate = became.get(ending.order_id)
-        wanted = Outcome.COMMITTED if ending.commit else Outcome.RELEASED
-        told = wanted if OK <= ending.status < OK_BELOW else _outcome(ending.body)
-        decided = (ending.commit, told) in settled.get(ending.order_id, ())
-        if decided and (fate is wanted) == (told is wanted):
+        fate = orders.get(ending.order_id)
+        state = fate.state if fate else "unknown"
+        kept = ending.wish == "cancel" and OK <= ending.status < OK_BELOW and state not in CANCELLED
+        if ending.seen == state and not kept:
             continue
-        verb = "commit" if ending.commit else "cancel"
-        is_now = fate.label if fate else "held"
-        found.append(f"{ending.customer}: {verb} was answered {ending.status} {ending.body}; the order is {is_now}")
+        answer = f"{ending.wish} was answered {ending.status} {ending.body}"
+        found.append(f"{ending.customer}: {answer}; told {ending.seen or 'no end'}, the order is {state}")
     return found
-
-
-def _outcome(body: str) -> Outcome | None:
-    """The outcome that a problem names."""
-    try:
-        return LABELS.get(json.loads(body)["outcome"])
-    except (ValueError, KeyError, TypeError):
-        return None
 
 
 def _absorbed(answers: list[Answer]) -> int:
