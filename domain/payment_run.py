@@ -8,7 +8,7 @@
 
 A reply that leaves it open what was done is no outcome: the run finds out, with the same key, for as long as it takes.
 What a replayed key answers is history, so the state is retrieved, and only that counts. Who gives up is the order, by
-its own deadline: then it asks for a void, whose run in turn never gives up. order.md "Payment" is the rule book.
+its own deadline: then it asks for a void, whose run in turn never gives up.
 """
 
 from collections.abc import Callable

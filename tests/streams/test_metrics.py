@@ -1,9 +1,10 @@
+from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from domain.outcomes import REPEATED, Outcome
 from streams import metrics
 from streams.effects import Role
-from streams.metrics import GATEWAY, WORKER, GatewayMetrics, Metric, WorkerMetrics, catalogue
+from streams.metrics import GATEWAY, PAYMENT, WORKER, GatewayMetrics, Metric, PaymentMetrics, WorkerMetrics, catalogue
 
 
 def value(program, name, **labels):
@@ -38,7 +39,11 @@ def test_two_programs_in_one_process_do_not_share_a_count():
 
 
 def test_what_a_program_shows_is_what_its_catalogue_says():
-    for program, rows in ((WorkerMetrics(), WORKER), (GatewayMetrics(), GATEWAY)):
+    for program, rows in (
+        (WorkerMetrics(), WORKER),
+        (GatewayMetrics(), GATEWAY),
+        (PaymentMetrics(CollectorRegistry()), PAYMENT),
+    ):
         families = {
             family.name: (family.type, family.documentation)
             for family in text_string_to_metric_families(program.render().decode())
