@@ -2,6 +2,7 @@
 
 import pytest
 
+from domain.order_rules import FIRST_ORDER_RULES, ORDER_RULES
 from ops.demo.plan import DWELL_S, HOLD_S, Options, hot_partition, kill_share, shoppers, sku_names
 from streams.topics import partition_of
 
@@ -38,8 +39,15 @@ def test_nobody_is_two_customers_and_keys_differ():
     assert len({one.customer for one in people}) == len({one.key for one in people}) == 1_000
 
 
-def test_a_hold_outlasts_every_decision_of_its_holder():
-    assert DWELL_S[1] < HOLD_S
+def test_an_order_outlasts_every_decision_of_its_holder():
+    assert DWELL_S[1] * 1_000 < HOLD_S * 1_000 - ORDER_RULES[FIRST_ORDER_RULES].hold_margin_ms
+
+
+def test_only_who_buys_pays_with_the_request_and_half_of_them_do():
+    people = shoppers(Options(shoppers=20_000, abandon=0.3))
+    buyers = [one for one in people if not one.leaves]
+    assert share(buyers, lambda one: one.at_once) == pytest.approx(0.5, abs=0.02)
+    assert not any(one.at_once for one in people if one.leaves)
 
 
 def test_one_sku_is_enough_and_it_is_the_hot_one():

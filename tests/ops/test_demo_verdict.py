@@ -6,20 +6,23 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from domain.ids import customer_hash, hold_id
+from domain.ids import customer_hash, hold_id, order_text
 from domain.outcomes import Outcome
 from domain.roles import Role
 from domain.stock import Adjust, Granted, Reserve
 from ops.demo.answers import Answer
 from ops.demo.history import longest_gap_s, read
+from ops.demo.orders import Fate
 from ops.demo.verdict import Judgement, judge
 from streams.stock_records import BATCHES
 from tests.ops.honest_log import PRINT, find, with_details
+from tests.ops.honest_orders import PRICE
 from tests.ops.small_demo import KEYS, OPTIONS, SKU, SmallDemo
 
 KEYS_OF_THE_ISSUE = {
     "shoppers", "units", "granted", "sold", "oversold", "undersold", "double_holds", "duplicates_absorbed", "undecided",
     "wrong_answers", "fifo_violations", "p50_ms", "p99_ms", "decisions_per_s", "failover_s", "verdict",
+    "confirmed", "captured", "refunded", "voided", "double_charges", "stuck_orders",
 }  # fmt: skip
 
 
@@ -37,6 +40,7 @@ def test_an_honest_sale_passes_with_every_figure(demo):
     assert judgement.reasons == []
     assert set(judgement.figures) >= KEYS_OF_THE_ISSUE
     wanted = {"verdict": "pass", "shoppers": 10, "units": 2, "granted": 3, "sold": 2, "duplicates_absorbed": 2}
+    wanted |= {"confirmed": 2, "captured": 2 * PRICE, "refunded": 0, "voided": 0, "orders": 3}
     wanted |= {"killed": "worker-1", "claimed_by": "worker-2", "decided_at_kill": 0.5, "failover_s": 0.601}
     assert {name: judgement.figures[name] for name in wanted} == wanted
 
@@ -120,25 +124,52 @@ def test_a_hold_that_never_ended_fails(demo):
     assert (judgement.figures["still_held"], judgement.passed) == (1, False)
 
 
-def test_a_commit_that_the_ledger_does_not_have_fails(demo):
-    demo.endings[-1] = msgspec.structs.replace(demo.endings[-1], order_id=demo.endings[0].order_id)
+def test_an_end_that_the_ledger_does_not_have_fails(demo):
+    demo.endings[-1] = msgspec.structs.replace(demo.endings[-1], seen="CANCELLED")
     assert verdict(demo).figures["wrong_answers"] == 1
 
 
-def test_a_commit_that_came_too_late_and_was_told_so_passes(demo):
-    """Holder 5 comes when the hold has expired and the unit is somebody else's."""
-    demo = SmallDemo(late=True)
-    judgement = verdict(demo)
+def test_a_holder_who_was_told_no_end_fails(demo):
+    demo.endings[-1] = msgspec.structs.replace(demo.endings[-1], seen="")
+    assert verdict(demo).figures["wrong_answers"] == 1
+
+
+def test_an_order_that_nobody_has_fails(demo):
+    demo.endings[-1] = msgspec.structs.replace(demo.endings[-1], order_id=order_text(demo.order(77)))
+    assert verdict(demo).figures["wrong_answers"] == 1
+
+
+def test_a_cancel_that_was_accepted_and_sold_all_the_same_fails(demo):
+    demo.endings[-1] = msgspec.structs.replace(demo.endings[-1], wish="cancel")
+    assert verdict(demo).figures["wrong_answers"] == 1
+
+
+def test_a_holder_who_pays_too_late_and_is_told_so_passes():
+    judgement = verdict(SmallDemo(late=True))
     assert judgement.reasons == []
-    assert judgement.figures["sold"] == 2
-    assert "gone" in demo.endings[-1].body
-    demo.endings[-1] = msgspec.structs.replace(demo.endings[-1], status=200)
-    assert verdict(demo).figures["wrong_answers"] == 1
+    assert (judgement.figures["sold"], judgement.figures["confirmed"]) == (2, 2)
 
 
-def test_a_commit_that_was_refused_without_reason_fails(demo):
-    demo.endings[-1] = msgspec.structs.replace(demo.endings[-1], status=500)
-    assert verdict(demo).figures["wrong_answers"] == 1
+@pytest.mark.parametrize(
+    ("plant", "figure"),
+    [
+        (lambda book: book.append(book[0]._replace(intent="pi_again", attempt=2)), "double_charges"),
+        (lambda book: book.pop(), "violations"),
+        (lambda book: book.append(book[0]._replace(intent="pi_x", order="nobody")), "violations"),
+    ],
+    ids=["charged twice", "not charged", "charged for nothing"],
+)
+def test_money_that_does_not_fit_fails(demo, plant, figure):
+    plant(demo.book)
+    judgement = verdict(demo)
+    assert judgement.figures[figure] > 0
+    assert not judgement.passed
+
+
+def test_an_order_without_an_end_is_stuck(demo):
+    orders = {**demo.evidence().orders, "stuck": Fate("PAYMENT_PENDING", 1, 0, 0, 1)}
+    judgement = verdict(demo, orders=orders)
+    assert (judgement.figures["stuck_orders"], judgement.passed) == (1, False)
 
 
 def test_a_forged_record_fails(demo):
@@ -151,7 +182,7 @@ def test_a_forged_record_fails(demo):
 
     src = find_src(demo, demo.order(6))
     forged = with_details(demo.log.ledger, find(demo.log, src), oversell, outcomes=bytes((Outcome.GRANTED,)))
-    judgement = judge(demo.evidence(demo.log.source(ledger=forged)), KEYS)
+    judgement = judge(demo.evidence(demo.source(forged)), KEYS)
     assert not judgement.passed
     assert judgement.figures["violations"] > 0
     assert judgement.figures["oversold"] == 1
@@ -159,7 +190,7 @@ def test_a_forged_record_fails(demo):
 
 
 def test_a_ledger_cut_short_fails(demo):
-    judgement = judge(demo.evidence(demo.log.source(ledger=demo.log.ledger[:-2])), KEYS)
+    judgement = judge(demo.evidence(demo.source(demo.log.ledger[:-2])), KEYS)
     assert not judgement.passed
     assert judgement.figures["undecided"] == 2
 
