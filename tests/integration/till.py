@@ -6,7 +6,10 @@ from typing import Any, NamedTuple, Self
 
 import aiohttp
 
+from domain.roles import Role
 from streams.log import Log
+from streams.order_records import BATCHES as ORDERS
+from streams.stock_records import BATCHES as STOCK
 from streams.tokens import mint
 from tests.integration.harness import Program, Stage
 
@@ -111,3 +114,13 @@ async def command_ends(stage: Stage, log: Log) -> list[int]:
     """Where the partitions of both commands topics end."""
     topics = (stage.topics.stock_commands, stage.topics.order_commands)
     return [await log.end(topic.name, partition) for topic in topics for partition in range(stage.partitions)]
+
+
+async def asked(stage: Stage, log: Log) -> int:
+    """How many batches gateways have appended; owners append ticks as well."""
+    found = 0
+    for topic, codec in ((stage.topics.stock_commands, STOCK), (stage.topics.order_commands, ORDERS)):
+        for partition in range(stage.partitions):
+            async for record in log.read(topic.name, partition, 1):  # behind the GENESIS
+                found += codec.decode(record.value).role in {Role.GATEWAY, Role.OPS}
+    return found
