@@ -24,8 +24,8 @@ from streams.kafka_log import KafkaLog
 from streams.topics import Ledger, Topics, named
 
 CLIENT_ID = "turnstile-up"
-READY_S = 60.0
-"""Programs import and join in 2 to 4 s on an idle core; a busy machine gets fifteen times that."""
+READY_S = 120.0
+"""A dozen programs import and join in about 8 s on two idle cores; a busy machine gets fifteen times that."""
 POLL_S = 0.1
 EXITS_MAX = 3
 """A program that ends so often before it was ever ready will not get better by waiting."""

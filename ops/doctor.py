@@ -15,6 +15,7 @@ from ops.broker_node import java
 from ops.group import members
 from ops.jars_lock import read_lock
 from ops.partitions import wanted_partitions
+from ops.roster import AGENTS
 from ops.survey import survey
 from ops.topics_apply import check
 from settings import Shared
@@ -62,6 +63,7 @@ async def _examine_log(servers: str, settings: Shared) -> list[Finding]:
                 lambda: _topics(servers, settings),
                 lambda: _clock(log, settings),
                 *(partial(_owners, log, servers, settings, ledger) for ledger in named(settings.namespace).ledgers),
+                lambda: _agents(servers, settings),
             )
             return findings + [await look() for look in looks]
     except StalledError as error:
@@ -155,3 +157,12 @@ async def _owners(log: KafkaLog, servers: str, settings: Shared, ledger: LedgerT
         fix = "look with `turnstile owners` in a few seconds; a parked partition needs `turnstile ledger rule`"
         return Finding(name, ok=False, text=f"{text}; waiting: {lagging}", fix=fix)
     return Finding(name, ok=True, text=text)
+
+
+async def _agents(servers: str, settings: Shared) -> Finding:
+    """The roles without state: one of each serves."""
+    groups = await asyncio.gather(*(members(servers, settings.namespace, role) for role in AGENTS))
+    absent = [role for role, group in zip(AGENTS, groups, strict=True) if not group]
+    text = f"{', '.join(AGENTS)} serve" if not absent else f"nobody serves as {', '.join(absent)}"
+    fix = f"start with `turnstile up`, or `turnstile worker --role {absent[0]}`" if absent else ""
+    return Finding("agents", ok=not absent, text=text, fix=fix)

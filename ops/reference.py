@@ -5,10 +5,11 @@ A test compares the files with `pages()`, so the reference is never older than t
 
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from domain import orders
 from domain.outcomes import Outcome
 from domain.stock import COMMANDS
 from ops import asyncapi
@@ -133,13 +134,17 @@ def _outcomes() -> str:
 
 
 def _commands() -> str:
-    rows = [
-        (str(kind), f"`{command.__name__}`", (command.__doc__ or "").splitlines()[0])
-        for kind, command in sorted({**COMMANDS, **PROTOCOL_COMMANDS}.items())
-    ]
-    return _page(
-        ["# Commands", "What a record of `stock.commands` may hold.", _table(("kind", "command", "meaning"), rows)]
-    )
+    def table(kinds: Mapping[int, type]) -> str:
+        rows = [
+            (str(kind), f"`{command.__name__}`", (command.__doc__ or "").splitlines()[0])
+            for kind, command in sorted(kinds.items())
+        ]
+        return _table(("kind", "command", "meaning"), rows)
+
+    parts = ["# Commands", "What a record of `stock.commands` may hold.", table(COMMANDS)]
+    parts += ["What a record of `order.commands` may hold.", table(orders.COMMANDS)]
+    parts += ["What a record of either may hold: the protocol's own.", table(PROTOCOL_COMMANDS)]
+    return _page(parts)
 
 
 def _page(parts: Iterable[str]) -> str:

@@ -7,6 +7,7 @@ published again has the same place.
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -228,6 +229,8 @@ def decode(headers: Iterable[tuple[str, bytes]], value: bytes) -> OrderEvent | D
         raise UndecodableError(str(error)) from error
 
 
+@lru_cache(16)
 def _rfc3339(time_ms: int) -> bytes:
+    """All events of a record have one time."""
     when = datetime.fromtimestamp(time_ms // 1000, UTC)
     return f"{when:%Y-%m-%dT%H:%M:%S}.{time_ms % 1000:03}Z".encode()
