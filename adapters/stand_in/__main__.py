@@ -13,11 +13,11 @@ from pydantic import ValidationError
 
 from adapters.stand_in.behaviour import behaviour_of
 from adapters.stand_in.book import Book, Change
-from adapters.stand_in.client import wall_ms
 from adapters.stand_in.journal import Journal
 from adapters.stand_in.postman import Postman
 from adapters.stand_in.server import Server
 from adapters.stand_in.urls import IN_PROCESS
+from adapters.stand_in.wire import wall_ms
 from settings import StandInSettings
 from streams.actions import Action
 from streams.logs import Log, LoggingSetupError, set_up_logging

@@ -1,23 +1,18 @@
 """The stand-in in process: an HTTP client of the provider's SDK that asks a Book instead of a network."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NoReturn
-from urllib.parse import parse_qsl, urlsplit
 
 import stripe
 from starlette.datastructures import Headers
 
-from adapters.stand_in.book import Book, Fate, Outcome, Request
+from adapters.stand_in.book import Book, Fate, Outcome
+from adapters.stand_in.wire import request_of, wall_ms
 
 S_MS = 1000
 TIMEOUT_S = 80.0
 """The SDK's own."""
-
-
-def wall_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 class InProcessClient(stripe.HTTPClient):
@@ -68,18 +63,6 @@ class InProcessClient(stripe.HTTPClient):
 
     async def close_async(self) -> None:
         """Nothing to close."""
-
-
-def request_of(method: str, url: str, headers: Mapping[str, str], body: str) -> Request:
-    """What the provider sees of a call; `url` with or without scheme and host."""
-    address = urlsplit(url)
-    return Request(
-        method=method.upper(),
-        path=address.path,
-        form=dict(parse_qsl(body or address.query, keep_blank_values=True)),
-        key=headers.get("Idempotency-Key", ""),
-        api_key=headers.get("Authorization", "").removeprefix("Bearer "),
-    )
 
 
 def _fail(problem: str) -> NoReturn:

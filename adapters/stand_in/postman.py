@@ -5,10 +5,10 @@ import contextlib
 from collections.abc import Callable
 
 import aiohttp
-import stripe
 
 from adapters.stand_in.book import Book
 from adapters.stand_in.mail import Delivery, Letter
+from adapters.stand_in.wire import signature
 
 S_MS = 1000
 TIMEOUT_S = 10.0
@@ -45,16 +45,10 @@ class Postman:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._woken.wait(), wait_s)
 
-    def _signed(self, body: str) -> str:
-        """`t=SECONDS,v1=...`, one v1 for each secret."""
-        at_s = self._clock_ms() // S_MS
-        sign = stripe.WebhookSignature.generate_signature_header
-        stamp, *first = sign(body, self._secrets[0], at_s).split(",")
-        return ",".join((stamp, *first, *(sign(body, secret, at_s).split(",")[1] for secret in self._secrets[1:])))
-
     async def _send(self, session: aiohttp.ClientSession, letter: Letter) -> None:
         body = self._book.payload(letter)
-        headers = {"Content-Type": "application/json; charset=utf-8", "Stripe-Signature": self._signed(body.decode())}
+        signed = signature(body, self._secrets, self._clock_ms() // S_MS)
+        headers = {"Content-Type": "application/json; charset=utf-8", "Stripe-Signature": signed}
         try:
             async with session.post(self._url, data=body, headers=headers) as answer:
                 status = answer.status

@@ -10,9 +10,9 @@ from typing import Any
 from aiohttp import web
 
 from adapters.stand_in.book import Book, Fate
-from adapters.stand_in.client import request_of
 from adapters.stand_in.control import Control
 from adapters.stand_in.postman import Postman
+from adapters.stand_in.wire import request_of
 from streams.logs import Log
 
 HOST = "127.0.0.1"

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 from adapters.stand_in.charges import Charge, read_lines
 from settings import environment_with
 
-READY_S = 20
-STOP_S = 10
+READY_S = 60
+STOP_S = 30
 
 
 class StandInProcess:
@@ -46,6 +46,7 @@ class StandInProcess:
         self._settings["stand_in_port"] = self.address.rpartition(":")[2]
 
     def kill(self) -> None:
+        """Nothing happens if it has ended."""
         self._process.kill()
         self._process.wait()
 
@@ -64,7 +65,7 @@ class StandInProcess:
 
     def ask(self, method: str, path: str, body: object = None, status: int = 200) -> bytes:
         data = None if body is None else json.dumps(body).encode()
-        connection = http.client.HTTPConnection(urlsplit(self.address).netloc, timeout=10)
+        connection = http.client.HTTPConnection(urlsplit(self.address).netloc, timeout=30)
         with closing(connection):
             connection.request(method, path, data)
             answer = connection.getresponse()

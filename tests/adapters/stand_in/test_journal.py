@@ -1,7 +1,6 @@
 """The book in a file: what was answered is there, whatever was killed."""
 
 import asyncio
-import contextlib
 import os
 import time
 
@@ -18,7 +17,7 @@ from tests.adapters.stand_in.caller import CHALLENGE, QUIET, Caller
 from tests.adapters.stand_in.process import StandInProcess
 from tests.contract.payments_suite import wish
 
-DEADLINE_S = 30
+DEADLINE_S = 90
 
 
 @pytest.fixture
@@ -177,38 +176,51 @@ class Buyers:
                 return answer
 
 
+@pytest.fixture
+def started(tmp_path):
+    """Start a stand-in that behaves so; whatever happens, it does not outlive the test."""
+    begun = []
+
+    async def start(behaviour):
+        begun.append(StandInProcess(tmp_path, behaviour))
+        await asyncio.to_thread(begun[-1].start)
+        return begun[-1]
+
+    yield start
+    for process in begun:
+        process.kill()
+
+
 @pytest.mark.slow
-async def test_killed_again_and_again_under_load_it_charges_everybody_once(tmp_path):
-    process = StandInProcess(tmp_path, "reads_per_s=0&writes_per_s=0&latency_ms=20&answer_lost=0.05")
-    await asyncio.to_thread(process.start)
-    buyers = Buyers(process, [f"o{number}" for number in range(300)])
+async def test_killed_again_and_again_under_load_it_charges_everybody_once(started):
+    process = await started("reads_per_s=0&writes_per_s=0&latency_ms=20&answer_lost=0.05")
+    buyers = Buyers(process, [f"o{number}" for number in range(200)])
     buying = asyncio.create_task(buyers.buy_all())
-    kills, enough = 0, time.monotonic() + DEADLINE_S
-    for wanted in (60, 200, 400):
-        while buyers.answered < wanted and not buying.done():
+    enough = time.monotonic() + DEADLINE_S
+    for wanted in (50, 200):
+        while buyers.answered < wanted:
+            assert not buying.done()
             assert time.monotonic() < enough
             await asyncio.sleep(0.005)
         process.kill()
-        kills += 1
         await asyncio.to_thread(process.start)
     await buying
     charges = process.charges()
     assert process.stop() == 0
-    assert (kills, buyers.unanswered > 0) == (3, True)
+    assert buyers.unanswered > 0
     assert {charge.order: (charge.id, charge.captured) for charge in charges} == buyers.captured
-    assert len(charges) == 300  # one an order: nobody twice
+    assert len(charges) == 200  # one an order: nobody twice
     written = Book(QUIET)
     written.restore(Journal(process.book).read())
     assert written.charges() == charges
 
 
 @pytest.mark.slow
-async def test_one_that_is_asked_to_stop_does_so_with_a_call_that_hangs(tmp_path):
-    process = StandInProcess(tmp_path, "hang=1")
-    await asyncio.to_thread(process.start)
+async def test_one_that_is_asked_to_stop_does_so_with_a_call_that_hangs(started):
+    process = await started("hang=1")
     client = stripe.AIOHTTPClient(timeout=0.2)
     provider = stripe.StripeClient("sk_test_x", http_client=client, base_addresses={"api": process.address})
-    with contextlib.suppress(TimeoutError), pytest.raises(stripe.APIConnectionError):
+    with pytest.raises(stripe.APIConnectionError):
         await provider.v1.payment_intents.create_async(wish(), options={"idempotency_key": "k"})
     await client.close_async()
     assert process.stop() == 0

@@ -10,9 +10,9 @@ from aiohttp import web
 from msgspec.structs import replace
 
 from adapters.stand_in.book import Book
-from adapters.stand_in.client import wall_ms
 from adapters.stand_in.mail import ATTEMPTS_MAX, RETRY_MS, Delivery
 from adapters.stand_in.postman import Postman
+from adapters.stand_in.wire import wall_ms
 from tests.adapters.stand_in.caller import QUIET, START_MS, Caller
 
 SECRET = "whsec_test"
