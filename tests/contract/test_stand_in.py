@@ -30,7 +30,7 @@ class TestStandInInProcess(PaymentsContract):
 class TestStandInOverHttp(PaymentsContract):
     @pytest.fixture
     async def provider(self, process):
-        client = stripe.AIOHTTPClient(timeout=10)
+        client = stripe.AIOHTTPClient(timeout=30)
         yield stripe.StripeClient(API_KEY, http_client=client, base_addresses={"api": process.address})
         await client.close_async()
 

@@ -16,7 +16,7 @@ from adapters.stand_in.wire import wall_ms
 from tests.adapters.stand_in.caller import QUIET, START_MS, Caller
 
 SECRET = "whsec_test"
-DEADLINE_S = 10
+DEADLINE_S = 30
 
 
 def posted(count=200, **rates):

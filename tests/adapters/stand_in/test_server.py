@@ -15,7 +15,7 @@ from tests.contract.payments_suite import CHALLENGE, keyed, wish
 pytestmark = pytest.mark.slow
 
 SECRET = "whsec_http"
-DEADLINE_S = 15
+DEADLINE_S = 30
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ async def started(tmp_path):
     """Start a stand-in that behaves so; the process and a client of it."""
     begun = []
 
-    async def start(behaviour="reads_per_s=0&writes_per_s=0", timeout_s=10.0, **settings):
+    async def start(behaviour="reads_per_s=0&writes_per_s=0", timeout_s=30.0, **settings):
         process = StandInProcess(tmp_path, behaviour, **settings)
         await asyncio.to_thread(process.start)
         client = stripe.AIOHTTPClient(timeout=timeout_s)
