@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
+from ops import gateways_file
 from ops.cli.session import servers_of, settings_of
+from ops.roster import IN_PROCESS
 from ops.supervisor import python_module
 from settings import environment_with
 
@@ -28,9 +30,14 @@ def worker(
     role: Annotated[Role, typer.Option(help="What it does.")] = Role.INVENTORY,
 ) -> None:
     """Run one worker in the foreground, in place of this process. TERM or Ctrl-C stops it; owners hand over first."""
-    servers_of(settings_of(ctx))
+    settings = settings_of(ctx)
+    servers_of(settings)
     argv = python_module("agents", role)
-    os.execve(argv[0], argv, environment_with({"worker": name} if name else {}))  # noqa: S606 - no shell is wanted
+    values = {"worker": name} if name else {}
+    stand_in = gateways_file.payments(settings.data_dir)
+    if stand_in and settings.payments.startswith(IN_PROCESS):
+        values["payments"] = stand_in  # beside `turnstile up`: the book that its agents write in
+    os.execve(argv[0], argv, environment_with(values))  # noqa: S606 - no shell is wanted
 
 
 COMMANDS = {"": worker}

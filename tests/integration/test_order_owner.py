@@ -42,7 +42,8 @@ async def test_commands_become_events_with_the_order_as_key(stage, desk):
 
 
 async def test_a_gateway_s_batch_is_answered_on_the_events_topic(stage, desk):
-    with order_worker(stage, "o1"):
+    with stage.program("o1", "ops", "worker", "--role", "order", "--name", "o1") as worker:
+        assert (await worker.until_logged("program.started"))["worker"] == "o1"
         offset = await desk.send(0, desk.born(0, "k"), role=Role.GATEWAY)
 
         async def told():
