@@ -1,41 +1,83 @@
 """`turnstile buy`: one purchase, as a customer would do it."""
 
 import secrets
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from ops.cli.complaint import Complaint
-from ops.cli.gateway_client import explain
+from ops.cli.gateway_client import GatewayClient, Reply, explain
+from ops.cli.order import describe
 from ops.cli.output import Json, Url, print_fields, print_json
 from ops.cli.session import gateway
 
 OK_BELOW = 300
+DONE = "CONFIRMED"
+ENDS = frozenset({DONE, "REJECTED", "EXPIRED", "CANCELLED", "REFUNDED"})
 
 
 def buy(
     ctx: typer.Context,
-    sku: Annotated[str, typer.Argument(help="The product.")],
+    sku: Annotated[str, typer.Argument(help="The product; --lines for several.")] = "",
     customer: Annotated[str, typer.Option(help="Who buys.")] = "c1",
     quantity: Annotated[int, typer.Option(min=1)] = 1,
+    lines: Annotated[str, typer.Option(help="Products and quantities: a:1,b:2.")] = "",
+    partial: Annotated[bool, typer.Option("--partial", help="Keep what can be had.")] = False,
+    payment_method: Annotated[str, typer.Option(help="At the provider: pm_card_visa, ...")] = "",
     key: Annotated[str, typer.Option(help="Idempotency key; the same one again is the same purchase.")] = "",
-    wait: Annotated[int, typer.Option(min=0, max=5, help="Seconds to wait for the decision.")] = 2,
+    within: Annotated[int, typer.Option(min=0, max=5, help="Seconds to wait for the decision.")] = 2,
+    wait: Annotated[bool, typer.Option("--wait", help="Follow the order until it is confirmed, or over.")] = False,
     url: Url = "",
     json: Json = False,
 ) -> None:
-    """Buy as a customer and wait for the decision. Exit code 1 if it is refused."""
+    """Buy as a customer and wait for the decision. Exit code 1 if it is refused (with --wait: not confirmed)."""
     headers = {"Idempotency-Key": key or f"cli-{secrets.token_hex(8)}"}
-    if wait:
-        headers["Prefer"] = f"wait={wait}"
-    body = {"items": [{"sku": sku, "quantity": quantity}]}
-    reply = gateway(ctx, url, customer).call("POST", "/v1/orders", body, headers)
+    if within:
+        headers["Prefer"] = f"wait={within}"
+    body: dict[str, Any] = {"items": _items(sku, quantity, lines)}
+    body |= {"partial": True} if partial else {}
+    body |= {"payment_method": payment_method} if payment_method else {}
+    client = gateway(ctx, url, customer)
+    reply = client.call("POST", "/v1/orders", body, headers)
     replayed = reply.headers.get("idempotent-replayed") == "true"
-    if json:
-        print_json({"http_status": reply.status, "replayed": replayed, "body": reply.body})
-    elif reply.status < OK_BELOW:
+    result = {"http_status": reply.status, "replayed": replayed, "body": reply.body}
+    if reply.status < OK_BELOW and not json:
         print_fields({**reply.body, "key": headers["Idempotency-Key"], **({"replayed": True} if replayed else {})})
+    end = _follow(client, reply, echo=not json) if wait and reply.status < OK_BELOW else ""
+    if json:
+        print_json({**result, "status": end} if end else result)
     if reply.status >= OK_BELOW:
         raise Complaint(what=explain(reply))
+    if end not in {"", DONE}:
+        raise Complaint(what=f"the order is {end}", fix=f"look: `turnstile order show {reply.body['order_id']}`")
+
+
+def _items(sku: str, quantity: int, lines: str) -> list[dict[str, Any]]:
+    if bool(sku) == bool(lines):
+        message = "name one product, or several with --lines a:1,b:2"
+        raise typer.BadParameter(message)
+    if sku:
+        return [{"sku": sku, "quantity": quantity}]
+    items = []
+    for line in lines.split(","):
+        name, _, count = line.strip().partition(":")
+        if not name or not (count or "1").isdecimal():
+            message = f"--lines: {line!r} is not SKU:QUANTITY"
+            raise typer.BadParameter(message)
+        items.append({"sku": name, "quantity": int(count or "1")})
+    return items
+
+
+def _follow(client: GatewayClient, reply: Reply, *, echo: bool) -> str:
+    """The status that it ended in."""
+    status = ""
+    for event in client.follow(f"/v1/orders/{reply.body['order_id']}/events"):
+        status = event["to"]
+        if echo:
+            typer.echo(describe(event))
+        if status in ENDS:
+            break
+    return status
 
 
 COMMANDS = {"": buy}

@@ -20,6 +20,7 @@ CATALOGUE = (
     Entry("sku", "ops.cli.sku", "Products: add, adjust, open, close, show."),
     Entry("seed", "ops.cli.seed", "Add ten sample products and open them; may be repeated."),
     Entry("buy", "ops.cli.buy", "Buy as a customer and wait for the decision."),
+    Entry("order", "ops.cli.order", "Orders: show, list, cancel, pay, ship, deliver, return, refund, settle."),
     Entry("owners", "ops.cli.owners", "Who owns and who stands by each partition, epoch and lag."),
     Entry("move", "ops.cli.move", "Move a partition to a worker, or let it be automatic again."),
     Entry("ledger", "ops.cli.ledger", "The ledger: show, export, rule."),

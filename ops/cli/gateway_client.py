@@ -2,13 +2,15 @@
 
 import http.client
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from ops.cli.complaint import Complaint
 
 TIMEOUT_S = 15.0  # A decision is waited for up to 5 s, an append is acked within 5 s: twice that, and half again.
+OK, NO_CONTENT = 200, 204
 _CLASSES: dict[str, type[http.client.HTTPConnection]] = {
     "http": http.client.HTTPConnection,
     "https": http.client.HTTPSConnection,
@@ -44,6 +46,30 @@ class GatewayClient:
 
     def call(self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None) -> Reply:
         """Send and read the answer, whatever its status; Complaint if nobody answers."""
+        with self._asked(method, path, body, headers) as response:
+            return Reply(response.status, {k.lower(): v for k, v in response.getheaders()}, _parse(response.read()))
+
+    def follow(self, path: str) -> Iterator[dict[str, Any]]:
+        """The data of a stream's events as they come, until nothing will come any more; Complaint as `expect`.
+
+        A stream that ends before is asked for again from where it was (the gateway stopped, and another is there).
+        """
+        last = ""
+        while True:
+            with self._asked("GET", path, headers={"Last-Event-ID": last} if last else {}) as response:
+                if response.status == NO_CONTENT:
+                    return
+                if response.status != OK:
+                    reply = Reply(response.status, {}, _parse(response.read()))
+                    raise Complaint(what=explain(reply), fix=_FIXES.get(reply.status, ""))
+                for event in _events(response):
+                    last = event["id"]
+                    yield json.loads(event["data"])
+
+    @contextmanager
+    def _asked(
+        self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
+    ) -> Iterator[http.client.HTTPResponse]:
         connection = self._connect(self._host, self._port, timeout=TIMEOUT_S)
         try:
             connection.request(
@@ -52,8 +78,7 @@ class GatewayClient:
                 None if body is None else json.dumps(body).encode(),
                 {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json", **(headers or {})},
             )
-            response = connection.getresponse()
-            return Reply(response.status, {k.lower(): v for k, v in response.getheaders()}, _parse(response.read()))
+            yield connection.getresponse()
         except (OSError, http.client.HTTPException) as error:
             reason = str(error) or type(error).__name__
             raise Complaint(
@@ -76,6 +101,18 @@ def explain(reply: Reply) -> str:
     body = reply.body if isinstance(reply.body, dict) else {}
     parts = [str(body[key]) for key in ("title", "detail") if body.get(key)]
     return f"{reply.status} {': '.join(parts)}" if parts else f"{reply.status} {reply.body}"
+
+
+def _events(response: http.client.HTTPResponse) -> Iterator[dict[str, str]]:
+    """The fields of each event that has an id (HTML, section 9.2.6); comments keep the connection alive."""
+    fields: dict[str, str] = {}
+    for line in iter(response.readline, b""):
+        name, _, value = line.decode().rstrip("\r\n").partition(": ")
+        if name:
+            fields[name] = value
+        elif "id" in fields:
+            yield fields
+            fields = {}
 
 
 def _parse(data: bytes) -> Any:

@@ -348,8 +348,8 @@ def event(stage, **changes) -> bytes:
     return json.dumps({"id": "evt_1", "type": "payment_intent.succeeded", "data": {"object": about}} | changes).encode()
 
 
-def signature(body: bytes, secret="whsec_new") -> dict[str, str]:
-    return {"Stripe-Signature": WebhookSignature.generate_signature_header(body.decode("latin-1"), secret)}
+def signature(body: bytes, signer="whsec_new") -> dict[str, str]:
+    return {"Stripe-Signature": WebhookSignature.generate_signature_header(body.decode("latin-1"), signer)}
 
 
 async def test_only_signed_news_of_an_order_of_ours_is_appended_and_that_once(stage, log):

@@ -18,7 +18,7 @@ from streams.tokens import SCOPE_OPS, check
 HELP_S = 0.3
 ISSUE = {
     "up", "demo", "worker", "gateway", "topics", "sku", "seed", "buy", "owners", "move", "ledger", "verify", "doctor",
-    "token", "stripe",
+    "token", "stripe", "order", "sql",
 }  # fmt: skip
 
 
@@ -134,6 +134,11 @@ def test_a_setting_that_is_none_is_an_error(turnstile, settings, what):
         (("up", "--workers", "0"), "--workers"),
         (("move", "0"), "worker"),
         (("ledger",), "Usage: turnstile ledger"),
+        (("buy",), "name one product"),
+        (("buy", "a", "--lines", "b:1"), "name one product"),
+        (("buy", "--lines", "a:x"), "is not SKU:QUANTITY"),
+        (("order", "return", "x"), "--restock"),
+        (("order", "settle", "x", "--outcome", "paid", "--reference", "r"), "--outcome"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )

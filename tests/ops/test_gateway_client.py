@@ -90,3 +90,36 @@ def test_a_problem_becomes_a_complaint_in_its_own_words(gateway, client, status,
 def test_no_address_is_a_complaint(url):
     with pytest.raises(Complaint, match="no address of a gateway"):
         GatewayClient(url, "t")
+
+
+EVENTS = b"""\
+: ping
+
+event: status
+data: {"to": "CREATED"}
+id: 1
+
+: ping
+
+event: status
+data: {"to": "RESERVED"}
+id: 2
+
+"""
+
+
+def test_a_stream_is_read_and_gone_on_with_until_nothing_comes(gateway, client):
+    gateway.body = EVENTS
+    seen = []
+    for event in client.follow("/v1/orders/x/events"):
+        seen.append(event["to"])
+        if len(seen) == 2:
+            gateway.status, gateway.body = 204, b""
+    assert seen == ["CREATED", "RESERVED"]
+    assert [headers.get("Last-Event-ID") for _, _, headers, _ in gateway.asked] == [None, "2"]
+
+
+def test_a_stream_that_is_refused_is_complained_about(gateway, client):
+    gateway.status, gateway.body = 404, b'{"title": "No such thing here"}'
+    with pytest.raises(Complaint, match="No such thing here"):
+        next(client.follow("/v1/orders/x/events"))
