@@ -79,6 +79,8 @@ class Run(Inquiry):
         intent = yield from self._known_intent()
         if not intent:
             return _given_up(Operation.CAPTURE)
+        if not self.ask.amount:
+            return (yield from self._capture_nothing(intent))
         generation = 1
         while True:
             call = Capture(self._key(Operation.CAPTURE, generation), intent, self.ask.amount)
@@ -92,6 +94,14 @@ class Run(Inquiry):
             generation += is_replayed(reply)
             yield from self._pause()
 
+    def _capture_nothing(self, intent: str) -> Asking[Done]:
+        """What was to be paid for is gone: the provider captures no amount of 0, so give back what is authorised."""
+        ended = yield from self._end(intent)
+        if ended.outcome is None:
+            return _given_up(Operation.CAPTURE, intent)
+        taken = ended.amount if ended.outcome is PayOutcome.CAPTURED else 0
+        return Done(Operation.CAPTURE, PayOutcome.CAPTURED, intent, taken)
+
     def _void(self) -> Asking[Done]:
         """Of an intent whose id is lost, the create is repeated first: its key is then taken by a cancelled intent."""
         intent = self.ask.intent
@@ -104,6 +114,10 @@ class Run(Inquiry):
             if done := voided(made):
                 return done
             intent = made.id
+        return (yield from self._end(intent))
+
+    def _end(self, intent: str) -> Asking[Done]:
+        """Cancel it, or find out that it is captured."""
         generation = 1
         while True:
             reply, seen = yield from self._change(Cancel(self._key(Operation.VOID, generation), intent), intent)

@@ -18,7 +18,15 @@ from streams.actions import Action
 RESERVED = frozenset({"time", "level", "logger", "action", "message", "exception"})
 REPEAT_AFTER_S = 5.0  # aiokafka without a broker logs thousands of lines a second: one of each kind in this time
 LIMITED = "aiokafka"
-QUIET = ("aiokafka", "faust", "mode", "uvicorn", "asyncio", "httpx")  # at info they tell what only debugging needs
+QUIET = (
+    "aiokafka",
+    "faust",
+    "mode",
+    "uvicorn",
+    "asyncio",
+    "httpx",
+    "stripe",
+)  # at info they tell what only debugging needs
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _COLOURS = {"DEBUG": "2", "INFO": "36", "WARNING": "33", "ERROR": "31", "CRITICAL": "1;31"}
 

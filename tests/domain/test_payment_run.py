@@ -356,6 +356,20 @@ def test_an_intent_whose_id_is_not_known_is_found_for_a_capture_and_a_refund():
     """)
 
 
+def test_a_capture_of_nothing_gives_the_authorisation_back():
+    play("capture intent=pi take=0\ncancel void -> canceled\ndone captured pi")
+    play("""
+        capture intent=pi take=0
+        cancel void -> unknown
+        retrieve pi -> requires_capture
+        wait 2000
+        cancel void -> refused late
+        retrieve pi -> succeeded
+        done captured pi 500
+    """)
+    play("capture intent=pi take=0\ndrop\nretrieve pi -> requires_capture\ndone nothing pi not sent any more")
+
+
 def test_a_void_cancels_by_id_and_a_capture_that_was_faster_is_told():
     play("void intent=pi\ncancel void -> canceled\ndone voided pi 500")
     play("void intent=pi\ncancel void -> refused late\nretrieve pi -> succeeded:300\ndone captured pi 300")
