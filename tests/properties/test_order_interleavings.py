@@ -23,19 +23,26 @@ STORIES = {
 def explore(machine: Machine, luck: Luck) -> int:
     """Go everywhere; AssertionError at the first world that must not be. How many steps there are."""
     first = machine.start._replace(luck=luck)
-    seen, open_, steps, ends = {first}, [first], 0, 0
+    open_, steps, ends = [first], 0, []
+    came_from: dict[World, list[World]] = {first: []}
     while open_:
         world = open_.pop()
         assert sum(intent in ALIVE for intent in world.intents) <= 1, f"two attempts have money: {world}"
         if machine.quiet(world):
-            ends += 1
+            ends.append(world)
             judge(machine, world)
         for after in machine.moves(world):
             steps += 1
-            if after not in seen:
-                seen.add(after)
+            if after not in came_from:
+                came_from[after] = []
                 open_.append(after)
-    assert ends
+            came_from[after].append(world)
+    leads_to_an_end = set(ends)
+    while ends:
+        earlier = [world for world in came_from[ends.pop()] if world not in leads_to_an_end]
+        leads_to_an_end.update(earlier)
+        ends += earlier
+    assert leads_to_an_end == set(came_from), "some world never ends"
     return steps
 
 
