@@ -55,7 +55,7 @@ class MailQueue:
     def take(self, now_ms: int, limit: int) -> list[Mail]:
         """Mark up to `limit` due mails as taken by the caller, oldest first: nobody else gets them. SqlAwayError."""
         query = select(MAILS).where(MAILS.c.state == State.DUE, MAILS.c.due_at <= now_ms)
-        query = query.order_by(MAILS.c.due_at).limit(limit).with_for_update(skip_locked=True)
+        query = query.order_by(MAILS.c.due_at, MAILS.c.created_at).limit(limit).with_for_update(skip_locked=True)
         with self._database.writing() as connection:
             rows = connection.execute(query).all()
             taken = [Mail(row.order_id, row.sequence, row.template, row.attempts + 1) for row in rows]
@@ -86,7 +86,7 @@ def due_rows(mails: Iterable[tuple[OrderEvent, str]], *, is_news: bool) -> list[
             "template": template,
             "state": State.DUE if is_news else State.PAST,
             "created_at": event.time_ms,
-            "due_at": event.time_ms,
+            "due_at": 0,
             "attempts": 0,
             "message": "",
         }

@@ -57,11 +57,9 @@ class Store:
             cursor = _lock(connection, span)
             if span.first > cursor.log_offset + 1:
                 return Applied(0, 0, missing_from=cursor.log_offset + 1)
-            place = (cursor.ledger_offset, cursor.index)
-            fresh = [event for event in events if (event.offset, event.index) > place]
+            fresh, place = behind(cursor, events)
             mails, bare = fold(connection, fresh, mail=mail)
-            last = (fresh[-1].offset, fresh[-1].index) if fresh else place
-            move(connection, span, Cursor(*last, max(span.last, cursor.log_offset)))
+            move(connection, span, Cursor(*place, max(span.last, cursor.log_offset)))
         return Applied(len(fresh), len(events) - len(fresh), mails, bare)
 
     def apply_pools(self, span: Span, pools: Pools, ledger_offset: int) -> Applied:
@@ -74,6 +72,19 @@ class Store:
             reached = max(ledger_offset, cursor.ledger_offset)
             move(connection, span, Cursor(reached, 0, max(span.last, cursor.log_offset)))
         return Applied(len(pools.counters) + len(pools.prices), 0)
+
+
+def behind(cursor: Cursor, events: Sequence[OrderEvent]) -> tuple[list[OrderEvent], tuple[int, int]]:
+    """The first occurrences among events of a partition, and the place (ledger offset, index) of the last one.
+
+    They ascend; what does not was published again.
+    """
+    fresh, place = [], (cursor.ledger_offset, cursor.index)
+    for event in events:
+        if (event.offset, event.index) > place:
+            place = (event.offset, event.index)
+            fresh.append(event)
+    return fresh, place
 
 
 def fold(connection: Connection, events: Sequence[OrderEvent], *, mail: bool) -> tuple[int, int]:
