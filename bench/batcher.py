@@ -42,6 +42,7 @@ async def measure(clients: int, seconds: float, rounds: int) -> dict[str, object
             deployment.topics,
             Identity(run.log_id, run.partitions),
             keys.load(settings.data_dir),
+            keys.load_address(settings.data_dir),
         )
         working = asyncio.create_task(service.run())
         await service.ready.wait()

@@ -25,6 +25,8 @@ def order_worker(stage, name: str):
 
 async def test_commands_become_events_with_the_order_as_key(stage, desk):
     with order_worker(stage, "o1") as worker:
+        for partition in range(stage.partitions):
+            await worker.until_logged("partition.claimed", partition=partition)
         born = desk.born(2, "k")
         assert await desk.outcomes(2, born, born, role=Role.RELAY) == [Outcome.BORN, Outcome.UNCHANGED]
 
