@@ -113,6 +113,7 @@ class Service:
         self.reader = FactReader(servers, topics, self.view, self.logtime, settings.view_window_s * 1000)
         own_orders = {one.target.sender: one.settle for one in (self.order_customers, self.order_operators)}
         self.tail = Tail(self.partitions, own_orders, self._on_decided)
+        self.metrics.tail.set_function(self.tail.__len__)
         self.inbox = Inbox(settings.webhook_secrets.get_secret_value(), identity)
         self.database = Database(settings.sql_url)
         self.sealer = Sealer(self.database, address_key)
@@ -173,7 +174,6 @@ class Service:
             was_away = is_away
             for partition in range(self.partitions):
                 self.metrics.queued(partition, sum(batcher.waiting(partition) for batcher in self.batchers))
-            self.metrics.tail.set(len(self.tail))
 
     def is_away(self) -> bool:
         """Whether appends to some partition are known not to get through."""
