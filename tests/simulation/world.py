@@ -48,6 +48,8 @@ class World:
         self.seed = seed
         self.mutation = mutation
         self.rng = Random(seed)
+        self.trade: Any = None
+        """What is drawn besides the weather where there are orders."""
         self.weather = mutation.weather(self.draw_weather())
         self.counts: Counter[str] = Counter()
         self.trace: list[str] | None = [] if traced else None
@@ -262,9 +264,9 @@ def simulate(seed: int, mutation: Mutation | None = None, *, traced: bool = Fals
     return World(seed, mutation or Mutation(), traced=traced).run()
 
 
-def attempt(seed: int, mutation: Mutation | None = None) -> tuple[Any, Counter[str]]:
+def attempt(seed: int, mutation: Mutation | None = None, kind: "type[World] | None" = None) -> tuple[Any, Counter[str]]:
     """Run one seed: what went wrong (None if nothing did), and what happened."""
-    world = World(seed, mutation or Mutation())
+    world = (kind or World)(seed, mutation or Mutation())
     try:
         world.run()
     except Exception as error:  # noqa: BLE001 - whatever it was, the seed is to be reported
