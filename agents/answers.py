@@ -13,11 +13,12 @@ Told = tuple[OrderCommand, "asyncio.Future[None]"]
 
 
 class Answers:
-    """Commands by partition of the order ledger. `run` must be running."""
+    """Commands by partition of the order ledger. `run` must be running. A partition that is away stops no other."""
 
     def __init__(self, writer: CommandWriter) -> None:
         self._writer = writer
         self._waiting: dict[int, list[Told]] = defaultdict(list)
+        self._writing: set[int] = set()
         self._news = asyncio.Event()
 
     def put(self, partition: int, command: OrderCommand) -> "asyncio.Future[None]":
@@ -29,14 +30,20 @@ class Answers:
 
     async def run(self) -> None:
         """Write for ever."""
-        while True:
-            await self._news.wait()
-            await asyncio.sleep(PACE_S)
-            self._news.clear()
-            taken, self._waiting = self._waiting, defaultdict(list)
-            batches = {partition: [command for command, _ in told] for partition, told in taken.items()}
-            await self._writer.write(batches)
-            for told in taken.values():
-                for _, acked in told:
-                    if not acked.done():
-                        acked.set_result(None)
+        async with asyncio.TaskGroup() as group:
+            while True:
+                await self._news.wait()
+                await asyncio.sleep(PACE_S)
+                self._news.clear()
+                for partition in self._waiting.keys() - self._writing:
+                    self._writing.add(partition)
+                    group.create_task(self._write(partition, self._waiting.pop(partition)))
+
+    async def _write(self, partition: int, told: list[Told]) -> None:
+        await self._writer.write({partition: [command for command, _ in told]})
+        for _, acked in told:
+            if not acked.done():
+                acked.set_result(None)
+        self._writing.discard(partition)
+        if partition in self._waiting:
+            self._news.set()

@@ -51,6 +51,11 @@ class Office(NamedTuple):
     sweeps: bool = False
 
 
+def share_of(per_s: float, members: int) -> float:
+    """What one of `members` agents may use of a limit; 0 members: not known yet."""
+    return per_s / (members or UNPLANNED)
+
+
 def run(settings: PaymentSettings, office: Office) -> int:
     """Run until asked to stop; the exit code (agents/exits.py)."""
     try:
@@ -102,7 +107,7 @@ class MoneyAgent:
         )
 
         def limit() -> float:
-            return settings.calls_per_s * office.share / (context.members() or UNPLANNED)
+            return share_of(settings.calls_per_s * office.share, context.members())
 
         self._cashier = Cashier(till, limit)
         context.watch(answers.run())
@@ -138,7 +143,7 @@ class MoneyAgent:
 
     def _gate(self, metrics: PaymentMetrics, random: Random) -> Gate:
         """Closed but for a crawl until the group's members are known."""
-        per_s = self._settings.calls_per_s * self._office.share / UNPLANNED
+        per_s = share_of(self._settings.calls_per_s * self._office.share, 0)
         reads, writes = Bucket(per_s, monotonic), Bucket(per_s, monotonic)
 
         def told(circuit: Circuit) -> None:

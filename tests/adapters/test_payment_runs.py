@@ -207,6 +207,27 @@ def test_a_repeat_after_the_provider_forgot_the_key_makes_no_second_intent():
     assert again == first
 
 
+def test_a_refund_that_fails_after_it_had_succeeded_is_made_again_when_somebody_hints_at_the_money():
+    scene = Scene()
+    intent = scene.carry_out(ask_of(Ask.AUTHORISE, scene, method="pm_card_refundFail")).intent
+    scene.carry_out(ask_of(Ask.CAPTURE, scene, intent=intent, amount=900))
+    assert scene.carry_out(ask_of(Ask.REFUND, scene, intent=intent, amount=900)).outcome == "refunded"
+    (failed,) = scene.intents()
+    assert failed.refunded == 0
+    scene.now_ms += 10_000
+    done = scene.carry_out(ask_of(Ask.ORPHAN, scene, intent=intent))
+    assert (done.outcome, done.amount) == ("refunded", 900)
+
+
+def test_a_refund_that_takes_its_time_is_waited_for():
+    scene = Scene()
+    intent = scene.carry_out(ask_of(Ask.AUTHORISE, scene, method="pm_card_pendingRefund")).intent
+    scene.carry_out(ask_of(Ask.CAPTURE, scene, intent=intent, amount=900))
+    began_ms = scene.now_ms
+    assert scene.carry_out(ask_of(Ask.REFUND, scene, intent=intent, amount=900)).outcome == "refunded"
+    assert scene.now_ms - began_ms >= OPEN.refund_ms
+
+
 def test_an_authorisation_that_expired_cannot_be_captured():
     scene = Scene()
     intent = scene.carry_out(ask_of(Ask.AUTHORISE, scene)).intent

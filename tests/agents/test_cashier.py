@@ -14,13 +14,14 @@ from adapters.stand_in.behaviour import Behaviour
 from adapters.stand_in.book import Book
 from adapters.stripe_provider import KeyedInProcess, with_http
 from agents.answers import Answers
-from agents.breaker import Breaker
+from agents.breaker import Breaker, Circuit
 from agents.bucket import Bucket
 from agents.cashier import Cashier, Till, wall_ms
 from agents.gate import Gate
+from agents.money import share_of
 from agents.sweep import SETTLED_MS, Sweep
 from domain.ids import order_id, order_text, parse_order
-from domain.orders import TO_COMPENSATION, TO_PAYMENT, Hint
+from domain.orders import TO_COMPENSATION, TO_PAYMENT, Hint, Queued
 from domain.provider import Capture, Create, Tags
 from streams.actions import Action
 from streams.logs import Log
@@ -47,14 +48,15 @@ class Written:
 class Scene:
     """An agent without Kafka: the real provider adapter, gate, desk and answers."""
 
-    def __init__(self, kinds=TO_PAYMENT, in_flight=1_000, **behaviour):
-        self.book = Book(Behaviour(reads_per_s=0, writes_per_s=0, **behaviour))
+    def __init__(self, kinds=TO_PAYMENT, per_s=0.0, **behaviour):
+        self.book = Book(Behaviour(**{"reads_per_s": 0, "writes_per_s": 0, **behaviour}))
         self.provider = with_http(KeyedInProcess(self.book))
         self.written = Written()
         self.answers = Answers(self.written)
         self.metrics = PaymentMetrics(CollectorRegistry())
-        breaker = Breaker(monotonic, lambda: 0.0, lambda circuit: None)
-        self.gate = Gate(Bucket(0, monotonic), Bucket(0, monotonic), breaker, in_flight)
+        self.circuits = []
+        breaker = Breaker(monotonic, lambda: 0.0, self.circuits.append)
+        self.gate = Gate(Bucket(per_s, monotonic), Bucket(per_s, monotonic), breaker, 1_000)
         self.tasks = []
         self.log = Log("test")
         desk = Desk("env", kinds, Random(1).random)
@@ -62,7 +64,7 @@ class Scene:
             desk, self.provider, self.gate, self.answers, self.metrics, self.log, self.watch, Action.PAYMENT_UNKNOWN
         )
         self.desk = desk
-        self.cashier = Cashier(till, lambda: 0.0)
+        self.cashier = Cashier(till, lambda: per_s)
         self._offsets = itertools.count()
         self.watch(self.answers.run())
         self.watch(self.cashier.tidy())
@@ -141,6 +143,59 @@ async def test_an_order_is_authorised_captured_and_refunded_in_turn(stage):
     (charge,) = scene.book.charges()
     assert (charge.captured, charge.refunded) == (700, 700)
     assert scene.desk.jobs == 0
+
+
+async def test_a_queue_of_payments_never_goes_over_the_provider_s_limit_and_loses_none(stage):
+    scene = stage(per_s=95, writes_per_s=100)
+    began = monotonic()
+    scene.cashier.hear([scene.ask(order, "authorise") for order in orders(150)])
+    await scene.until(lambda: len(scene.written.commands) == 150)
+    assert 1.4 < monotonic() - began < 5
+    assert scene.value("turnstile_payment_calls_total", call="Create", reply="IntentSeen") == 150
+    assert scene.value("turnstile_payment_calls_total", call="Create", reply="Limited") is None
+
+
+async def test_while_the_provider_is_out_few_ask_it_and_afterwards_nobody_is_lost(stage):
+    scene = stage(unavailable=1.0)
+    calls = []
+    receive = scene.book.receive
+    scene.book.receive = lambda *call: calls.append(call) or receive(*call)
+    scene.cashier.hear([scene.ask(order, "authorise", deadline_ms=wall_ms() + 31_000) for order in orders(30)])
+    await scene.until(lambda: Circuit.OPEN in scene.circuits)
+    await scene.until(lambda: scene.circuits.count(Circuit.HALF_OPEN) == 1)
+    assert len(calls) <= 31
+    scene.book.behave(Behaviour(reads_per_s=0, writes_per_s=0))
+
+    def authorised():
+        return [one for one in scene.written.commands if getattr(one, "outcome", "") == "authorised"]
+
+    await scene.until(lambda: len(authorised()) == 30, within_s=30)
+    assert {one.order for one in scene.written.commands if isinstance(one, Queued)} == set(orders(30))
+    assert len(scene.book.charges()) == 30
+    assert scene.circuits[-1] is Circuit.CLOSED
+
+
+async def test_a_partition_that_takes_no_answers_stops_no_other(stage):
+    scene = stage()
+    written, stuck = scene.written.write, asyncio.Event()
+
+    async def write(commands):
+        if 7 in commands:
+            await stuck.wait()
+        await written(commands)
+
+    scene.written.write = write
+    away, there = order_id(b"key", "me", "away", 7), order_id(b"key", "me", "there", 0)
+    scene.cashier.hear([scene.ask(order, "authorise") for order in (away, there)])
+    await scene.until(lambda: [one.order for one in scene.written.commands] == [there])
+    stuck.set()
+    await scene.until(lambda: [one.order for one in scene.written.commands] == [there, away])
+
+
+@pytest.mark.parametrize(("members", "share"), [(1, 90.0), (3, 30.0), (0, 22.5)])
+def test_agents_share_the_limit_and_an_unknown_number_of_them_crawls(members, share):
+    assert share_of(90.0, members) == share
+    assert share_of(0.0, members) == 0
 
 
 async def test_an_event_of_the_same_chunk_that_undoes_a_request_keeps_it_from_being_sent(stage):
