@@ -1,13 +1,15 @@
 """The confirmation role on the real broker: nothing is lost and nothing is there twice, whatever dies or is away."""
 
+import asyncio
+
 import pytest
 
 from adapters.sql.database import Database
 from adapters.sql.reading import Reader
 from adapters.sql.store import Span, Store
 from agents import exits
-from domain.ids import parse_order
-from domain.orders import Booked
+from domain.ids import home_partition, order_text, parse_order
+from domain.orders import ALL_LINES, Ask, Booked, Ship
 from domain.roles import Role
 from streams import kafka
 from streams.order_events import OrderEvent, encode, source_of
@@ -15,6 +17,8 @@ from streams.order_records import BATCHES
 from tests.adapters.journeys import interleaved, journey, order_of
 from tests.adapters.postgres import PostgresServer
 from tests.adapters.tables import dump
+from tests.integration.desk import Desk
+from tests.integration.hands import hands
 from tests.integration.harness import Program, Stage, eventually
 
 pytestmark = pytest.mark.integration
@@ -50,10 +54,10 @@ class Copy:
         self.database = Database(url)
         self.reader = Reader(self.database)
         self._stage = stage
-        self._url = url
+        self.url = url
 
     def agent(self, name: str) -> Program:
-        return self._stage.program(name, "agents", "confirmation", worker=name, sql=self._url, metrics_port=-1)
+        return self._stage.program(name, "agents", "confirmation", worker=name, sql=self.url, metrics_port=-1)
 
     async def until(self, status: str, *orders: str) -> None:
         """Wait until the tables say so of all these orders."""
@@ -156,3 +160,25 @@ async def test_a_database_restored_from_an_older_copy_is_filled_from_the_log_wit
     assert all(row in after["order_events"] for row in before["order_events"])
     states = {row["order_id"]: row["state"] for row in after["mails"]}
     assert states == {order_of(1): "past", order_of(2): "past", order_of(3): "failed"}
+
+
+async def test_orders_of_a_real_owner_are_confirmed_and_their_rows_rebuilt_from_its_ledger(stage, log, copy):
+    desk = Desk(stage, log)
+    born = [desk.born(number % stage.partitions, f"k{number}") for number in range(20)]
+    with stage.program("o1", "agents", "order", worker="o1"), copy.agent("c1"):
+        async with hands(desk, idle={Ask.CONFIRM}):
+            for one in born:
+                await desk.send(home_partition(one.order), one, role=Role.RELAY)
+            await copy.until("CONFIRMED", *(order_text(one.order) for one in born))
+        live = dump(copy.database, *ROWS)
+        with copy.database.writing() as connection:
+            connection.exec_driver_sql("DELETE FROM orders")
+            connection.exec_driver_sql("UPDATE payments SET captured = 0")
+        turnstile = stage.program("cli", "ops", "sql", "rebuild", "--json", sql=copy.url)
+        with turnstile:
+            assert await asyncio.to_thread(turnstile.process.wait, 60) == 0, turnstile.tail()
+        (said,) = turnstile.lines()
+        assert (said["orders"], said["pools"]) == (20, 0)
+        assert dump(copy.database, *ROWS) == live
+        await desk.send(0, Ship(born[0].order, ALL_LINES, 0), role=Role.OPS)
+        await copy.until("SHIPPED", order_text(born[0].order))
