@@ -78,7 +78,7 @@ class PaymentSettings(AgentSettings):
         "Stripe: 25 with a test key, 100 live; 0 = no limit",
     )
     calls_in_flight: int = Field(256, ge=1, description="Calls of one agent at once")
-    call_timeout_s: float = Field(30, gt=0, description="After this the outcome of a call counts as unknown")
+    call_timeout_s: float = Field(30, gt=0, le=120, description="After this the outcome of a call counts as unknown")
     sweep_s: float = Field(600, gt=0, description="How often money without a living order is looked for")
 
 

@@ -18,7 +18,6 @@ from agents.breaker import Breaker, Circuit
 from agents.bucket import Bucket
 from agents.cashier import Cashier, Till, wall_ms
 from agents.gate import Gate
-from agents.money import share_of
 from agents.sweep import SETTLED_MS, Sweep
 from domain.ids import order_id, order_text, parse_order
 from domain.orders import TO_COMPENSATION, TO_PAYMENT, Hint, Queued
@@ -190,12 +189,6 @@ async def test_a_partition_that_takes_no_answers_stops_no_other(stage):
     await scene.until(lambda: [one.order for one in scene.written.commands] == [there])
     stuck.set()
     await scene.until(lambda: [one.order for one in scene.written.commands] == [there, away])
-
-
-@pytest.mark.parametrize(("members", "share"), [(1, 90.0), (3, 30.0), (0, 22.5)])
-def test_agents_share_the_limit_and_an_unknown_number_of_them_crawls(members, share):
-    assert share_of(90.0, members) == share
-    assert share_of(0.0, members) == 0
 
 
 async def test_an_event_of_the_same_chunk_that_undoes_a_request_keeps_it_from_being_sent(stage):
