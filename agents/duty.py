@@ -227,6 +227,8 @@ class Shell(Service):
 
     async def _on_revoked(self, _: object, /, *__: object, **___: object) -> None:
         self._in_force = False
+        self._positions = {}
+        self._metrics.unassigned()
 
     # --- watch ----------------------------------------------------------------------------------------------------
 

@@ -223,6 +223,10 @@ class AgentMetrics(Metrics):
         """Set how many records of an assigned partition wait."""
         self._lag.labels(topic, str(partition)).set(records)
 
+    def unassigned(self) -> None:
+        """Partitions went to others: what waits in them is theirs to tell."""
+        self._lag.clear()
+
     def wrote(self, topic: str, commands: int) -> None:
         """Count acked commands."""
         self._commands.labels(topic).inc(commands)

@@ -94,6 +94,7 @@ async def test_an_order_is_born_of_its_grant_committed_when_it_is_paid_and_relea
     sku = journey.shop.sku(1)
     with journey.inventory(), journey.orders(), journey.relay() as relay:
         await journey.shop.open(sku, 3)
+        nonsense = await journey.shop.log.append(journey.stage.topics.stock_events.name, 1, b"no fact")
         bought, dropped = journey.reserve(sku, "k1"), journey.reserve(sku, "k2")
         await journey.shop.send(1, bought, dropped)
         orders = [one.hold[:16] for one in (bought, dropped)]
@@ -105,6 +106,7 @@ async def test_an_order_is_born_of_its_grant_committed_when_it_is_paid_and_relea
         await journey.desk.send(1, Cancel(orders[1], b"c" * 8, b""), role=Role.OPS)
         await journey.reaches(orders[0], "PAYMENT_PENDING", "capture")
         await journey.come_to({sku: (2, 0, 1)})
+        await relay.until_logged("dead-letter.written", partition=1, offset=nonsense.offset)
         assert relay.stop() == 0
     await journey.desk.verified()
 
