@@ -22,7 +22,7 @@ from agents import exits
 from agents.duty import Context, Duty
 from agents.hole import read_hole
 from agents.post import Post
-from domain.ids import parse_order
+from domain.ids import order_bytes
 from domain.orders import Ask, Booked
 from domain.roles import Role
 from settings import ConfirmationSettings
@@ -147,4 +147,4 @@ def _events(records: Sequence[ConsumerRecord]) -> list[OrderEvent]:
 def _booked(events: Sequence[OrderEvent]) -> list[Booked]:
     """One for each order that asks, of the version that is in the tables now."""
     asking = {event.order: event.version for event in events if any(ask.kind == Ask.CONFIRM for ask in event.asks)}
-    return [Booked(parse_order(order), version) for order, version in asking.items()]
+    return [Booked(order_bytes(order), version) for order, version in asking.items()]

@@ -10,7 +10,7 @@ from adapters.sealing import Sealer, UnreadableError
 from adapters.sql.database import Database, SqlAwayError
 from adapters.sql.mails import Delivery, Mail, MailQueue, State
 from adapters.sql.reading import Reader
-from domain.ids import parse_order
+from domain.ids import order_bytes
 from streams.actions import Action
 from streams.logs import Log
 from streams.metrics import ConfirmationMetrics
@@ -93,7 +93,7 @@ class Post:
             order, sealed = self._reader.find(mail.order), self._reader.address(mail.order)
             if order is None or sealed is None:
                 return Delivery(State.FAILED, "the order has no address")
-            address = self._sealer.open(bytes.fromhex(sealed[0]), parse_order(mail.order), sealed[1])
+            address = self._sealer.open(bytes.fromhex(sealed[0]), order_bytes(mail.order), sealed[1])
             self._mailer.send(self._letters.write(mail, order, address))
         except (UnreadableError, NoAddressError, RefusedError) as error:
             return Delivery(State.FAILED, str(error))

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from domain.ids import Receipt, parse_order
+from domain.ids import Receipt, order_bytes
 from domain.orders import BORN_LINE
 from domain.outcomes import REPEATED
 from gateway.order_now import OrderNow, begin, follow
@@ -154,7 +154,7 @@ class Tail:
             return
         self._of_customer.setdefault(now.customer, {})[now.order] = now
         if BORN_LINE not in now.lines:
-            order = parse_order(now.order)
+            order = order_bytes(now.order)
             self._placed.put(key_of(order), order)
 
     def _drop_oldest(self, lane: _Lane) -> int:

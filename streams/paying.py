@@ -3,7 +3,7 @@
 from collections.abc import Container
 from typing import Any
 
-from domain.ids import parse_order
+from domain.ids import order_bytes
 from domain.orders import Ask, OrphanClosed, Pay, PayAnswered
 from domain.payment import Operation
 from domain.payment_ask import Done, PayAsk
@@ -45,7 +45,7 @@ def answer_of(ask: PayAsk, done: Done) -> PayAnswered | OrphanClosed | None:
     """The command that tells the order; None if there is nothing to tell."""
     if done.outcome is None:
         return None
-    order = parse_order(ask.tags.order)
+    order = order_bytes(ask.tags.order)
     if ask.kind is Ask.ORPHAN:
         return OrphanClosed(order, ask.tags.attempt, done.intent, done.outcome.value, done.amount)
     fields: dict[str, Any] = {"key": ask.key, "reason": done.reason, "action": done.action}

@@ -8,7 +8,7 @@ process: what a kill lost, the orders ask for again.
 from collections.abc import Callable, Container
 from typing import NamedTuple
 
-from domain.ids import parse_order
+from domain.ids import order_bytes
 from domain.orders import Ask, Pay, Queued
 from domain.payment_ask import PATIENCE, Patience, PayAsk
 from domain.payment_run import Run
@@ -118,7 +118,7 @@ class Desk:
                     continue
                 if now_ms < run.deadline_ms <= now_ms + queue_ms + self._manners.before_ms:
                     job.prolonged_ms = run.deadline_ms
-                    told.append(Queued(parse_order(ask.tags.order), ask.tags.attempt, until_ms))
+                    told.append(Queued(order_bytes(ask.tags.order), ask.tags.attempt, until_ms))
         return told
 
     def _take(self, ask: PayAsk, now_ms: int) -> Job | None:

@@ -7,7 +7,7 @@ them again. Expiry is no answer: it is nobody's command, and an order has its ow
 
 from typing import NamedTuple
 
-from domain.ids import ORDER_ID_BYTES, hold_id, home_partition, parse_order
+from domain.ids import ORDER_ID_BYTES, hold_id, home_partition, order_bytes
 from domain.orders import BORN_LINE, TO_STOCK, Ask, Born, GrantedLine, LineAnswered, OrderCommand, Reserved
 from domain.outcomes import REPEATED, Outcome
 from domain.stock import (
@@ -169,7 +169,7 @@ def to_stock(event: OrderEvent) -> dict[int, list[Command]]:
     commands: dict[int, list[Command]] = {}
     for ask in event.asks:
         if ask.kind in TO_STOCK:
-            commands.setdefault(ask.partition, []).append(_command(parse_order(event.order), ask))
+            commands.setdefault(ask.partition, []).append(_command(order_bytes(event.order), ask))
     return commands
 
 

@@ -1,0 +1,23 @@
+"""Order ids as text."""
+
+import pytest
+
+from domain.ids import order_bytes, order_id, order_text, parse_order
+
+
+def test_an_id_that_a_gateway_made_is_read_back():
+    order = order_id(b"key", "ann", "first", 3)
+    assert parse_order(order_text(order)) == order_bytes(order_text(order)) == order
+
+
+def test_an_id_that_no_gateway_makes_is_refused_at_the_door_and_borne_within():
+    """A role that fell over it would fall over it again at every start."""
+    order = b"\x00\x03" + bytes(14)
+    with pytest.raises(ValueError, match="not an order id"):
+        parse_order(order_text(order))
+    assert order_bytes(order_text(order)) == order
+
+
+def test_what_is_no_id_at_all_is_an_error():
+    with pytest.raises(ValueError, match="badly formed"):
+        order_bytes("order-7")
