@@ -32,7 +32,7 @@ Watch = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
 class Till(NamedTuple):
     """What a cashier works with. `watch` runs a coroutine whose end by exception ends the process.
 
-    `alarm`: what is logged of a request that takes too long.
+    `alarm`: what is logged of a request that takes too long; `alarmed` counts alarms by their label.
     """
 
     desk: Desk
@@ -43,6 +43,7 @@ class Till(NamedTuple):
     log: Log
     watch: Watch
     alarm: Action
+    alarmed: Callable[[str], None]
 
 
 class Cashier:
@@ -129,6 +130,7 @@ class Cashier:
         if tries < ALARM_TRIES or (tries // ALARM_TRIES).bit_count() != 1 or tries % ALARM_TRIES:
             return
         self._stuck[job.ask.kind] += tries == ALARM_TRIES
+        self._till.alarmed(self._till.alarm.label)
         _, order, attempt, _ = job.ask.tags
         self._till.log(
             self._till.alarm, kind=job.ask.kind, order=order, attempt=attempt, tries=tries, reason=reason or "open"
@@ -141,6 +143,7 @@ class Cashier:
         if done.outcome is None:
             self._till.log(Action.REQUEST_DROPPED, kind=kind, order=order, attempt=attempt, reason=done.reason)
         elif kind is Ask.ORPHAN:
+            self._till.alarmed(Action.ORPHAN_CLOSED.label)
             self._till.log(Action.ORPHAN_CLOSED, order=order, intent=done.intent, amount=done.amount, outcome=outcome)
         else:
             self._till.log(Action.PAYMENT_DONE, kind=kind, order=order, attempt=attempt, outcome=outcome)

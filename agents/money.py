@@ -93,7 +93,7 @@ class MoneyAgent:
         )
         metrics, random = PaymentMetrics(context.metrics.registry), Random()
         environment = context.identity.log_id.hex()
-        gate = self._gate(metrics, random)
+        gate = self._gate(context, metrics, random)
         answers = Answers(self._writer)
         till = Till(
             desk=Desk(environment, office.kinds, random.random),
@@ -104,6 +104,7 @@ class MoneyAgent:
             log=context.log,
             watch=context.watch,
             alarm=office.alarm,
+            alarmed=context.metrics.alarm,
         )
 
         def limit() -> float:
@@ -141,7 +142,7 @@ class MoneyAgent:
             return None
         return event if isinstance(event, OrderEvent) else None
 
-    def _gate(self, metrics: PaymentMetrics, random: Random) -> Gate:
+    def _gate(self, context: Context, metrics: PaymentMetrics, random: Random) -> Gate:
         """Closed but for a crawl until the group's members are known."""
         per_s = share_of(self._settings.calls_per_s * self._office.share, 0)
         reads, writes = Bucket(per_s, monotonic), Bucket(per_s, monotonic)
@@ -149,6 +150,7 @@ class MoneyAgent:
         def told(circuit: Circuit) -> None:
             metrics.circuit.set(circuit.value)
             if circuit is Circuit.OPEN:
+                context.metrics.alarm(Action.PROVIDER_AWAY.label)
                 self._log(Action.PROVIDER_AWAY, reason=gate.outage)
             elif circuit is Circuit.CLOSED:
                 self._log(Action.PROVIDER_BACK)

@@ -53,14 +53,22 @@ class Scene:
         self.written = Written()
         self.answers = Answers(self.written)
         self.metrics = PaymentMetrics(CollectorRegistry())
-        self.circuits = []
+        self.circuits, self.alarms = [], []
         breaker = Breaker(monotonic, lambda: 0.0, self.circuits.append)
         self.gate = Gate(Bucket(per_s, monotonic), Bucket(per_s, monotonic), breaker, 1_000)
         self.tasks = []
         self.log = Log("test")
         desk = Desk("env", kinds, Random(1).random)
         till = Till(
-            desk, self.provider, self.gate, self.answers, self.metrics, self.log, self.watch, Action.PAYMENT_UNKNOWN
+            desk,
+            self.provider,
+            self.gate,
+            self.answers,
+            self.metrics,
+            self.log,
+            self.watch,
+            Action.PAYMENT_UNKNOWN,
+            self.alarms.append,
         )
         self.desk = desk
         self.cashier = Cashier(till, lambda: per_s)
@@ -214,6 +222,7 @@ async def test_what_stays_unknown_past_its_retries_is_an_alarm_that_names_the_or
         await scene.until(hurry)
     (record,) = [record for record in caplog.records if record.action == "payment.unknown"]
     assert order_text(order) in record.getMessage()
+    assert scene.alarms == ["payment.unknown"]
     await scene.until(lambda: scene.value("turnstile_payment_stuck_requests", kind="authorise") == 1)
     assert scene.written.commands == []
 
