@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 STEP_MS = 100
-PATIENCE_MS = 150_000
-"""Two parked minutes, and some."""
 CLAIMS_MAX = 6
 CLAIMS_MS = 10_000
 """Without faults: a takeover, a planned yield, back-offs; more is a storm. Twice as many around a breaking record."""
@@ -28,7 +26,7 @@ class Finish:
         """ViolationError if it never comes to rest, or to different ends."""
         world = self._world
         why = ""
-        while world.now_ms < self._calm_ms + PATIENCE_MS:
+        while world.now_ms < self._calm_ms + world.mutation.patience_ms:
             world.run_until(world.now_ms + STEP_MS)
             why = self._restless()
             if not why:

@@ -192,6 +192,7 @@ class CancelBeforeBirthUnknown(TableMutant):
 class NothingResumed(JourneyMutant):
     """What an agent lost is not asked for again."""
 
+    patience_ms = 40_000
     kinds = frozenset({"stuck"})
     conditions = given(crash=2.0)
     dealings = given(ack_on_receipt=True)

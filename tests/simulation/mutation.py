@@ -40,9 +40,11 @@ class Mutation:
     """Hooks of a world. Mutants override them, or patch the product in `patched`.
 
     `replays`: whether all workers decide by the same code, so that the referee may decide again. `tolerated`: what is
-    to be expected without the rule, and no harm by itself.
+    to be expected without the rule, and no harm by itself. `patience_ms`: until a run without rest is stuck; two
+    parked minutes, and some.
     """
 
+    patience_ms = 150_000
     replays = True
     tolerated: frozenset[str] = frozenset()
 
