@@ -19,8 +19,8 @@ from settings import environment_with
 from streams import runfile
 from tests.integration.harness import ROOT, eventually
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
-UP_S = 90.0
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+UP_S = 120.0
 RUNNING = 8 + len(AGENTS)
 """The broker, two owners each of stock and of orders, the agents, the stand-in, two gateways."""
 
