@@ -9,7 +9,10 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
 
+from adapters.sql.database import Database
+from ops import evidence
 from ops.audit.log_source import LogSource
+from ops.audit.partition import Options
 from ops.audit.verify import audit
 from ops.deployment import Deployment
 from ops.roster import Shape
@@ -18,11 +21,23 @@ from streams.kafka_log import KafkaLog
 
 
 @asynccontextmanager
-async def system(workers: int, gateways: int, extra: dict[str, object] | None = None) -> AsyncIterator[Deployment]:
-    """Up when entered, gone when left. Must be entered on the main thread (the broker dies with its thread)."""
+async def system(
+    workers: int,
+    gateways: int,
+    extra: dict[str, object] | None = None,
+    *,
+    orders: int = 0,
+    payments: str = "stand-in://",
+) -> AsyncIterator[Deployment]:
+    """Up when entered, gone when left. Must be entered on the main thread (the broker dies with its thread).
+
+    Without owners of `orders` it is stock alone. `payments` as TURNSTILE_PAYMENTS.
+    """
     with tempfile.TemporaryDirectory(prefix="turnstile-bench-") as folder:
-        settings = Shared().model_copy(update={"data_dir": Path(folder), "broker": "embedded://", "partitions": 4})
-        shape = Shape(workers, (0,) * gateways, {"rate_per_s": 0, **(extra or {})}, orders=0)
+        settings = Shared().model_copy(
+            update={"data_dir": Path(folder), "broker": "embedded://", "partitions": 4, "payments": payments}
+        )
+        shape = Shape(workers, (0,) * gateways, {"rate_per_s": 0, **(extra or {})}, orders=orders)
         deployment = Deployment(settings, shape, lambda _: None, lambda _: None)
         try:
             await deployment.start()
@@ -31,12 +46,17 @@ async def system(workers: int, gateways: int, extra: dict[str, object] | None = 
             await deployment.stop()
 
 
-async def violations(deployment: Deployment) -> int:
-    """What the auditor finds in the whole log: a run with a violation has no speed."""
+async def violations(deployment: Deployment, *, sql: bool = False) -> int:
+    """What the auditor finds in the whole log, and in `sql`: a run with a violation has no speed."""
 
     def count() -> int:
         with LogSource(lambda: KafkaLog(deployment.servers, "bench-audit"), deployment.topics) as source:
-            return sum(audit(source).counts.values())
+            records = None
+            if sql:
+                database = Database(deployment.settings.sql_url)
+                records = evidence.records(database, deployment.topics.order_events.name)
+                database.close()
+            return sum(audit(source, options=Options(records=records)).counts.values())
 
     return await asyncio.to_thread(count)
 
