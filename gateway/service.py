@@ -138,8 +138,10 @@ class Service:
     async def drain(self, seconds: float) -> None:
         """Take nothing more; wait until what was taken is in the log."""
         self.draining = True
-        for batcher in self.batchers:
-            if not await batcher.flush(seconds):
+        for batcher, done in zip(
+            self.batchers, await asyncio.gather(*(one.flush(seconds) for one in self.batchers)), strict=True
+        ):
+            if not done:
                 self.log(Action.OUTCOME_UNKNOWN, commands=batcher.queued(), partition="any")
 
     def close(self) -> None:

@@ -11,6 +11,7 @@ from domain.outcomes import Outcome
 from streams.records import DECIDED, decode_decided, decode_ledger
 from tests.integration.harness import eventually
 from tests.integration.till import Till, command_ends, ready
+from tests.integration.webhook import event, signature
 
 pytestmark = pytest.mark.integration
 
@@ -94,11 +95,15 @@ async def test_keys_of_another_installation_are_refused(stage, tmp_path):
 
 async def test_without_a_broker_nothing_is_promised_and_then_it_goes_on(broker, stage, log):
     """Every answer is 503 (nothing was appended) or 504 (unknown); both are safe to repeat with the same key."""
-    with stage.worker("w1"), stage.gateway("g1", rate_per_s=0) as gateway:
+    with stage.worker("w1"), stage.gateway("g1", rate_per_s=0, webhook_secrets="whsec_new") as gateway:
         async with Till(stage, await ready(gateway)) as till:
             await till.open_sku("poster", 50)
-            assert (await till.buy("before", "k", "poster")).status == 201
+            bought = await till.buy("before", "k", "poster")
+            assert bought.status == 201
+            hint = event(stage, bought.body["order_id"])
             broker.stop()
+            told = await till.ask("POST", "/v1/webhooks/stripe", headers=signature(hint), data=hint)
+            assert told.status == 503
             first = await till.buy("first", "k", "poster")
             assert first.status in {503, 504}
             if first.status == 504:
@@ -113,10 +118,12 @@ async def test_without_a_broker_nothing_is_promised_and_then_it_goes_on(broker, 
             broker.start()
             await gateway.until_logged("broker.back", within_s=60)
 
-            async def bought():
+            async def got_it():
                 return (await till.buy("first", "k", "poster")).status == 201
 
-            await eventually(bought, within_s=60)
+            await eventually(got_it, within_s=60)
+            told = await till.ask("POST", "/v1/webhooks/stripe", headers=signature(hint), data=hint)
+            assert (told.status, told.body["result"]) == (200, "appended")
             replies = await asyncio.gather(*(till.buy(f"later{number}", "k", "poster") for number in range(10)))
             assert {reply.status for reply in replies} == {201}
             seen = (await till.ops("GET", "/v1/skus/poster")).body

@@ -6,7 +6,6 @@ import time
 
 import jwt
 import pytest
-from stripe import WebhookSignature
 
 from domain.ids import parse_order
 from domain.orders import Hint
@@ -15,6 +14,7 @@ from streams.kafka_log import KafkaLog
 from streams.order_records import BATCHES
 from streams.tokens import mint
 from tests.integration.till import Till, command_ends, ready
+from tests.integration.webhook import event, signature
 
 pytestmark = pytest.mark.integration
 
@@ -342,16 +342,6 @@ async def test_a_client_that_leaves_in_the_middle_leaves_nothing(till, stage):
         assert (await till.ask("GET", "/livez")).status == 200
 
 
-def event(stage, **changes) -> bytes:
-    metadata = {"environment": stage.log_id.hex(), "order": ORDER, "attempt": "1"} | changes.pop("metadata", {})
-    about = {"id": "pi_1", "object": "payment_intent", "metadata": metadata}
-    return json.dumps({"id": "evt_1", "type": "payment_intent.succeeded", "data": {"object": about}} | changes).encode()
-
-
-def signature(body: bytes, signer="whsec_new") -> dict[str, str]:
-    return {"Stripe-Signature": WebhookSignature.generate_signature_header(body.decode("latin-1"), signer)}
-
-
 async def test_only_signed_news_of_an_order_of_ours_is_appended_and_that_once(stage, log):
     hook = "/v1/webhooks/stripe"
     with stage.gateway("g1", webhook_secrets="whsec_old,whsec_new") as gateway:
@@ -360,7 +350,7 @@ async def test_only_signed_news_of_an_order_of_ours_is_appended_and_that_once(st
             async def post(body, headers):
                 return await till.ask("POST", hook, headers=headers, data=body)
 
-            good, foreign = event(stage), event(stage, metadata={"environment": "another"})
+            good, foreign = event(stage, ORDER), event(stage, ORDER, metadata={"environment": "another"})
             async with Unchanged(stage):
                 for body, headers in (
                     (good, {}),
@@ -379,7 +369,7 @@ async def test_only_signed_news_of_an_order_of_ours_is_appended_and_that_once(st
             for secret, result in (("whsec_old", "appended"), ("whsec_new", "duplicate"), ("whsec_new", "duplicate")):
                 reply = await post(good, signature(good, secret))
                 assert (reply.status, reply.body["result"]) == (200, result)
-            second = b" " * (65_536 - len(event(stage, id="evt_2"))) + event(stage, id="evt_2")
+            second = b" " * (65_536 - len(event(stage, ORDER, id="evt_2"))) + event(stage, ORDER, id="evt_2")
             assert (await post(second, signature(second))).status == 200
             assert sum(await command_ends(stage, log)) == sum(before) + 2
             (record,) = [one async for one in log.read(stage.topics.order_commands.name, 0, before[stage.partitions])][
