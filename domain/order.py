@@ -133,15 +133,16 @@ def _change(
     before: Order, after: Order, now: Now, event: Event, extend: tuple[StockAsk, ...] = (), *, first: bool = False
 ) -> OrderChange:
     """The change, with what it asks for, and when that is asked for again."""
-    asks = react(None if first else before, after)
+    due = owed(after)
+    asks = react(NO_ASKS if first else owed(before), due)
     if asks.pay is not None:
         after = after._replace(asked_ms=now.clk)
         asks = asks._replace(pay=asks.pay._replace(asked_ms=now.clk))
-    if asks != NO_ASKS:
+    if asks is not NO_ASKS:
         after = after._replace(resume_ms=now.clk + now.rules.resume_first_ms, tries=0)
-    elif after.resume_ms and owed(after) == NO_ASKS:
+    elif due == NO_ASKS and after.resume_ms:
         after = after._replace(resume_ms=0, tries=0)
-    return stepped(after, now.index, event, asks._replace(stock=asks.stock + extend), before)
+    return stepped(after, now.index, event, asks._replace(stock=asks.stock + extend) if extend else asks, before)
 
 
 def sweep(state: Orders) -> OrderChange | None:

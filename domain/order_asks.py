@@ -4,7 +4,7 @@ A request is answered when the state says so: a line leaves a, c, r or t, the mo
 leaves PAID. So nothing has to be remembered about requests, and what a crash lost is found again by `owed`.
 """
 
-from domain.order_changes import Asks, PayAsk, ReserveAsk, StockAsk
+from domain.order_changes import NO_ASKS, Asks, PayAsk, ReserveAsk, StockAsk
 from domain.order_row import NO_GOODS, Order, OrderLine
 from domain.orders import ALL_LINES, Ask, LineState, Pay, Phase, PlacedLine
 
@@ -33,19 +33,17 @@ def owed(row: Order) -> Asks:
     )
 
 
-def react(before: Order | None, after: Order) -> Asks:
-    """What a step asks for: what is owed after it and was not before."""
-    asks = owed(after)
-    if before is None or asks == Asks():
-        return asks
-    known = owed(before)
-    pay = None if asks.pay and known.pay and _same_pay(before, known.pay, after, asks.pay) else asks.pay
-    reserve = None if asks.reserve == known.reserve else asks.reserve
-    return Asks(tuple(ask for ask in asks.stock if ask not in known.stock), reserve, pay)
+def react(before: Asks, after: Asks) -> Asks:
+    """What a step asks for: what is owed after it and was not before it."""
+    pay = None if after.pay is None or _same(before.pay, after.pay) else after.pay
+    reserve = None if after.reserve == before.reserve else after.reserve
+    stock = tuple(ask for ask in after.stock if ask not in before.stock)
+    return Asks(stock, reserve, pay) if stock or reserve or pay else NO_ASKS
 
 
-def _same_pay(before: Order, known: PayAsk, after: Order, ask: PayAsk) -> bool:
-    return (known.kind, known.attempt, before.movement) == (ask.kind, ask.attempt, after.movement)
+def _same(known: PayAsk | None, ask: PayAsk) -> bool:
+    """The same wish: a capture is asked for once, whatever its amount is now."""
+    return known is not None and (known.kind, known.attempt, known.key) == (ask.kind, ask.attempt, ask.key)
 
 
 def _line_ask(row: Order, line: OrderLine) -> StockAsk:

@@ -12,9 +12,10 @@ from domain.order_state import Orders
 from domain.orders import LineState, Pay, Phase
 from domain.outcomes import InvariantViolatedError
 
-_CORE = Core._fields
-_TEXTS = Texts._fields
-_TERMS = Terms._fields
+_STATIC = slice(Order._fields.index("phase"))
+_CORE = slice(Order._fields.index("phase"), Order._fields.index("currency"))
+_TEXTS = slice(_CORE.stop, Order._fields.index("version"))
+_TERMS = slice(OrderLine._fields.index("unit_price"), None)
 _LETTERS = {state.value: state for state in LineState}
 PAYS: Mapping[Phase, frozenset[Pay]] = {
     Phase.CREATED: frozenset({Pay.NONE}),
@@ -48,6 +49,10 @@ LINES: Mapping[Phase, str] = {
     Phase.EARLY: "",
 }
 """Where the lines may be in which phase."""
+
+
+def _part(row: tuple[Any, ...], part: slice) -> tuple[Any, ...]:
+    return row[part]
 
 
 def sound(phase: Phase, pay: Pay, lines: str) -> bool:
@@ -84,9 +89,10 @@ def stepped(after: Order, index: int, cause: str, asks: Asks, before: Order) -> 
     """The change that makes `after` of `before`. `after` has still the version and the public state of before."""
     public = shown(before.public, after)
     ways = passed(before.public, public)
-    texts = {name: new for name in _TEXTS if (new := getattr(after, name)) != getattr(before, name)}
     terms = tuple(
-        _terms(line) for line, old in zip(after.lines, before.lines, strict=True) if _terms(line) != _terms(old)
+        Terms(line.line, *_part(line, _TERMS))
+        for line, old in zip(after.lines, before.lines, strict=True)
+        if line[_TERMS] != old[_TERMS]
     )
     return Stepped(
         index,
@@ -96,19 +102,21 @@ def stepped(after: Order, index: int, cause: str, asks: Asks, before: Order) -> 
         before.public,
         ways,
         before.sequence + len(ways),
-        Core._make(getattr(after, name) for name in _CORE),
+        Core._make(_part(after, _CORE)),
         after.lines[0].line if after.lines else 0,
         letters(before.lines),
         letters(after.lines),
-        Texts(**texts) if texts else None,
+        _new_texts(_part(before, _TEXTS), _part(after, _TEXTS)),
         terms,
         after.movement if after.movement != before.movement else None,
         asks,
     )
 
 
-def _terms(line: OrderLine) -> Terms:
-    return Terms(line.line, *line[6:])
+def _new_texts(before: tuple[str, ...], after: tuple[str, ...]) -> Texts | None:
+    if before == after:
+        return None
+    return Texts(*(None if new == old else new for old, new in zip(before, after, strict=True)))
 
 
 def opened(state: Orders, change: Begun) -> None:
@@ -131,9 +139,10 @@ def opening(change: Begun, version: int, clk: int) -> Order:
         change.partial,
         clk,
         Phase.CREATED,
+        None,
         Pay.NONE,
-        fresh_lines(change.lines),
         version=version,
+        lines=fresh_lines(change.lines),
     )
 
 
@@ -173,24 +182,23 @@ def advanced(before: Order, change: Stepped) -> Order:
     if len(change.letters) != len(change.was) or not sound(core.phase, core.pay, change.letters):
         message = f"order {before.order.hex()} would be {core.phase} {core.pay} {change.letters}"
         raise InvariantViolatedError(message)
-    lines = [line._replace(state=_LETTERS[letter]) for line, letter in zip(before.lines, change.letters, strict=True)]
-    if change.terms:
-        place = {line.line: at for at, line in enumerate(lines)}
-        for terms in change.terms:
-            at = place[terms.line]
-            lines[at] = OrderLine(*lines[at][:6], *terms[1:])
-    texts: dict[str, Any] = {}
-    if change.texts:
-        texts = {name: text for name, text in change.texts._asdict().items() if text is not None}
-    movement = change.movement or before.movement
-    return before._replace(
-        **core._asdict(),
-        **texts,
-        lines=tuple(lines),
-        version=change.version,
-        public=change.passed[-1] if change.passed else change.before,
-        sequence=change.sequence,
-        movement=movement if core.phase is Phase.RETURNING else None,
+    texts = _part(before, _TEXTS)
+    if change.texts is not None:
+        texts = tuple(old if new is None else new for old, new in zip(texts, change.texts, strict=True))
+    public = change.passed[-1] if change.passed else change.before
+    movement = (change.movement or before.movement) if core.phase is Phase.RETURNING else None
+    lines = _moved(before.lines, change)
+    last = (change.version, public, change.sequence, lines, movement)
+    return Order._make((*_part(before, _STATIC), *core, *texts, *last))
+
+
+def _moved(lines: tuple[OrderLine, ...], change: Stepped) -> tuple[OrderLine, ...]:
+    if change.letters == change.was and not change.terms:
+        return lines
+    terms = {one.line: one[1:] for one in change.terms}
+    return tuple(
+        OrderLine(*line[:5], _LETTERS[letter], *terms.get(line.line, _part(line, _TERMS)))
+        for line, letter in zip(lines, change.letters, strict=True)
     )
 
 

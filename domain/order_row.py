@@ -70,15 +70,12 @@ class Order(NamedTuple):
     position: int
     partial: bool
     born_ms: int
+    # As domain.order_changes.Core.
     phase: Phase
+    goal: Phase | None
     pay: Pay
-    lines: tuple[OrderLine, ...]
-    goal: Phase | None = None
     attempt: int = 0
     deadline_ms: int = 0
-    version: int = 0
-    public: str = NOTHING
-    sequence: int = 0
     amount: int = 0
     authorised: int = 0
     captured: int = 0
@@ -87,11 +84,17 @@ class Order(NamedTuple):
     resume_ms: int = 0
     tries: int = 0
     reason: str = ""
+    # As domain.order_changes.Texts.
     currency: str = ""
     method: str = ""
     next_method: str = ""
     intent: str = ""
     action: str = ""
+    # What else a Stepped says.
+    version: int = 0
+    public: str = NOTHING
+    sequence: int = 0
+    lines: tuple[OrderLine, ...] = ()
     movement: Movement | None = None
 
 
