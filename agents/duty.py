@@ -10,7 +10,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, NamedTuple, NoReturn, Protocol, cast
+from typing import Any, NamedTuple, NoReturn, Protocol, cast, runtime_checkable
 
 from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -26,7 +26,7 @@ from domain.roles import Role
 from settings import AgentSettings
 from streams import kafka
 from streams.actions import Action
-from streams.chunks import ChunkConsumer, chunk_app
+from streams.chunks import Chunk, ChunkConsumer, chunk_app
 from streams.faust_app import LOGGER
 from streams.identity import Identity
 from streams.logs import Log
@@ -96,6 +96,20 @@ class Handler(Protocol):
         """Disconnect; no chunk is at hand."""
 
 
+@runtime_checkable
+class Gatherer(Protocol):
+    """A handler that is handed all that waits at once: chunks of several partitions, of one in their order."""
+
+    async def start(self, context: Context) -> None:
+        """As Handler's."""
+
+    async def take_all(self, chunks: Sequence[Chunk]) -> None:
+        """As Handler's `take`; all are handled when this returns."""
+
+    async def stop(self) -> None:
+        """As Handler's."""
+
+
 class Duty(NamedTuple):
     """A role: its name, the topics that it reads, those that it writes."""
 
@@ -104,7 +118,7 @@ class Duty(NamedTuple):
     writes: Sequence[Topic]
 
 
-def run(settings: AgentSettings, duty: Duty, handler: Handler, metrics: AgentMetrics | None = None) -> int:
+def run(settings: AgentSettings, duty: Duty, handler: Handler | Gatherer, metrics: AgentMetrics | None = None) -> int:
     """Run until asked to stop; the exit code (agents/exits.py). `metrics`: for a role that counts more than others."""
     catalogue, metrics = named(settings.namespace), metrics or AgentMetrics()
     program = begin(settings, duty.program, catalogue, (*duty.reads, *duty.writes), metrics)
@@ -120,12 +134,23 @@ class Shell(Service):
     logger = logging.getLogger(LOGGER)
 
     def __init__(
-        self, handler: Handler, duty: Duty, program: Program, group: str, topics: Topics, metrics: AgentMetrics
+        self,
+        handler: Handler | Gatherer,
+        duty: Duty,
+        program: Program,
+        group: str,
+        topics: Topics,
+        metrics: AgentMetrics,
     ) -> None:
         super().__init__()
         self.members = 0
         self.app = chunk_app(
-            program.servers, group, program.me.incarnation, [topic.name for topic in duty.reads], self.take
+            program.servers,
+            group,
+            program.me.incarnation,
+            [topic.name for topic in duty.reads],
+            self.take,
+            gathers=isinstance(handler, Gatherer),
         )
         self.app.on_partitions_assigned.connect(self._on_assigned)
         self.app.on_partitions_revoked.connect(self._on_revoked)
@@ -203,11 +228,11 @@ class Shell(Service):
 
     # --- chunks ---------------------------------------------------------------------------------------------------
 
-    async def take(self, source: TopicPartition, records: Sequence[ConsumerRecord]) -> None:
+    async def take(self, chunks: Sequence[Chunk]) -> None:
         """Have the handler do it; an exception ends the process."""
         async with self._busy:
             began_s = time.monotonic()
-            task = asyncio.ensure_future(self._handler.take(source, records))
+            task = asyncio.ensure_future(self._handle(chunks))
             try:
                 await asyncio.wait([task])
             except asyncio.CancelledError:
@@ -215,7 +240,16 @@ class Shell(Service):
                 raise
             if task.exception():
                 self.end_failed(task.exception())
-            self._metrics.took(source.topic, len(records), time.monotonic() - began_s)
+            seconds = time.monotonic() - began_s
+            for source, records in chunks:
+                self._metrics.took(source.topic, len(records), seconds)
+
+    async def _handle(self, chunks: Sequence[Chunk]) -> None:
+        if isinstance(self._handler, Gatherer):
+            await self._handler.take_all(chunks)
+        else:
+            for source, records in chunks:
+                await self._handler.take(source, records)
 
     async def _on_assigned(self, _: object, /, *args: set[TopicPartition], **__: object) -> None:
         (sources,) = args

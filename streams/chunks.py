@@ -23,7 +23,8 @@ from faust.types import TP, ConsumerMessage
 from streams.faust_app import LOGGER, QuietApp, common_settings
 from streams.kafka import HOT_WAIT_MS
 
-Take = Callable[[TopicPartition, Sequence[ConsumerRecord]], Awaitable[None]]
+Chunk = tuple[TopicPartition, Sequence[ConsumerRecord]]
+Take = Callable[[Sequence[Chunk]], Awaitable[None]]
 
 COMMIT_S = 0.25
 WAITING_MAX = 64
@@ -166,9 +167,12 @@ class ChunkApp(QuietApp):
         return _Transport(self.conf.broker_consumer, self)
 
 
-def chunk_app(servers: str, group: str, client_id: str, topics: Sequence[str], take: Take) -> ChunkApp:
-    """An app in the consumer group `group` whose one agent awaits `take(source, records)` for each chunk.
+def chunk_app(
+    servers: str, group: str, client_id: str, topics: Sequence[str], take: Take, *, gathers: bool = False
+) -> ChunkApp:
+    """An app in the consumer group `group` whose one agent awaits `take([(source, records)])` for each chunk.
 
+    With `gathers`, for all that wait at the moment: for work that costs as much for many as for one.
     Chunks of a partition come in order, one at a time of all partitions. When `take` returns the chunk is handled, and
     committed within COMMIT_S; when it raises or is cancelled it is not, and comes again after a restart. One app id a
     role: agents of one group on other topics would split it. A new group begins at the start of the log.
@@ -187,8 +191,26 @@ def chunk_app(servers: str, group: str, client_id: str, topics: Sequence[str], t
         stream.enable_acks = False  # else Faust acks what an exception or a cancellation left undone
         async for event in stream.events():
             message = event.message
-            await take(message.tp, message.value)
+            await take([(message.tp, message.value)])
             await stream.ack(event)
 
-    app.agent(app.topic(*topics, value_type=None), name="chunks")(agent)
+    async def gathering(stream: faust.StreamT[Any]) -> None:
+        stream.enable_acks = False
+        waiting: asyncio.Queue[Any] = asyncio.Queue()
+        async with asyncio.TaskGroup() as reading:
+            reading.create_task(_read(stream, waiting))
+            while True:
+                events = [await waiting.get()]
+                while not waiting.empty():
+                    events.append(waiting.get_nowait())
+                await take([(event.message.tp, event.message.value) for event in events])
+                for event in events:
+                    await stream.ack(event)
+
+    app.agent(app.topic(*topics, value_type=None), name="chunks")(gathering if gathers else agent)
     return app
+
+
+async def _read(stream: faust.StreamT[Any], waiting: asyncio.Queue[Any]) -> None:
+    async for event in stream.events():
+        waiting.put_nowait(event)
