@@ -95,7 +95,7 @@ class Follower:
             now = await self._desk.lookup.find(self._order)  # after listening: nothing falls between the two
             self._news.update((one.sequence, one) for one in (now.history if now else ()))
             yield KEEPALIVE_COMMENT
-            while not self._desk.streams.stopping.is_set() and time.time() < self._until_s:
+            while True:
                 self._heard.clear()
                 if not self._news:
                     self._look_at_hold()
@@ -103,10 +103,14 @@ class Follower:
                     if sequence > self._sent:
                         self._sent = sequence
                         yield _event(self._news[sequence])
-                if self._sent in self._news and self._news[self._sent].to in FINAL:
+                if self._is_over():
                     return
                 if not await self._waited():
                     yield KEEPALIVE_COMMENT
+
+    def _is_over(self) -> bool:
+        is_final = self._sent in self._news and self._news[self._sent].to in FINAL
+        return is_final or self._desk.streams.stopping.is_set() or time.time() >= self._until_s
 
     def _hear(self, now: OrderNow) -> None:
         self._news.update((one.sequence, one) for one in now.history[-1:])

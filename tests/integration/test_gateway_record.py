@@ -1,5 +1,8 @@
 """Gateways and the system of record: what was told is told again after restarts, with SQL behind, ahead or away."""
 
+import asyncio
+import signal
+
 import pytest
 
 from domain.orders import Ask
@@ -12,10 +15,18 @@ from tests.integration.till import Till, ready
 pytestmark = pytest.mark.integration
 
 
-async def in_tail(till) -> int:
-    """Orders that SQL does not have yet, as the gateway counts them."""
+async def gauge(till, name: str) -> int:
     text = (await till.ask("GET", "/metrics")).raw.decode()
-    return int(float(next(line for line in text.splitlines() if line.startswith("turnstile_tail_orders ")).split()[1]))
+    return int(float(next(line for line in text.splitlines() if line.startswith(f"{name} ")).split()[1]))
+
+
+async def in_tail(till) -> int:
+    """Orders that SQL does not have yet."""
+    return await gauge(till, "turnstile_tail_orders")
+
+
+async def streams_open(till) -> int:
+    return await gauge(till, "turnstile_open_streams")
 
 
 async def test_orders_are_told_from_sql_and_log_whichever_has_more(stage, log):
@@ -43,7 +54,12 @@ async def test_orders_are_told_from_sql_and_log_whichever_has_more(stage, log):
             assert shipped.body["status"] == "SHIPPED", shipped
             before = await seen("SHIPPED")
             listed = (await till.ask("GET", "/v1/orders?customer=me", customer="ann")).body
-        assert before["history"][:-1] == confirmed["history"]
+            assert before["history"][:-1] == confirmed["history"]
+            following = asyncio.create_task(till.stream(f"{place}/events", customer="ann"))
+            await eventually(lambda: streams_open(till))
+            gateway.send(signal.SIGTERM)
+            told = await asyncio.wait_for(following, 8)  # ended by the gateway, not cut off when its patience ended
+            assert [data for _, data in told] == before["history"]
         gateway.stop()
         gateway.start()
         async with Till(stage, await ready(gateway, 2)) as till:
