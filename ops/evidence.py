@@ -44,5 +44,5 @@ def records(database: Database, order_events: str) -> Records:
         for order, status, version, amount, captured, refunded in connection.execute(text(_ORDERS)):
             told = tuple(lines[order])
             orders[order] = Stored(order, status, version, amount, captured, refunded, told)
-        cursors = connection.execute(text(_CURSORS), {"topic": order_events}).tuples()
-        return Records(orders, dict(cursors.all()))
+        cursors = connection.execute(text(_CURSORS), {"topic": order_events})
+        return Records(orders, {row.partition: row.ledger_offset for row in cursors})

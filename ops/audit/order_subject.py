@@ -74,7 +74,7 @@ class OrderSubject:
         at = BY_TIME
         changed = set()
         for change in _changes(details):
-            index = getattr(change, "index", BY_TIME)
+            index = BY_TIME if isinstance(change, Resumed) else change.index
             found.index = index
             if index < at:
                 found.add(Kind.CHANGE, f"a change of command {index} stands behind one of command {at}")

@@ -96,6 +96,20 @@ def test_a_delivered_order_that_comes_back_is_green_until_its_end():
     assert report.orders.states == {"REFUNDED": 1}
 
 
+def test_what_is_asked_again_and_what_only_is_told_is_green():
+    shop = Shop()
+    shop.sell(1)
+    shop.born(2)
+    shop.orders.do(role=Role.WORKER, later_ms=31_000)
+    shop.both(o.Hint(order(2), 1, "pi_2", "evt_1", "payment_intent.succeeded"), role=Role.GATEWAY)
+    shop.both(o.Hint(order(9), 1, "pi_9", "evt_2", "payment_intent.succeeded"), role=Role.GATEWAY)
+    shop.both(o.OrphanClosed(order(9), 1, "pi_9", "voided", 0), role=Role.PAYMENT)
+    shop.both(o.Cancel(order(3), bytes(8), customer(3)), role=Role.GATEWAY)
+    report = audit(shop.source())
+    assert report.violations == []
+    assert shop.orders.accepted.src == 11
+
+
 def test_a_refund_in_full_without_goods_leaves_the_sale_in_stock():
     shop = Shop()
     shop.sell(1)

@@ -32,6 +32,10 @@ class StandInProcess:
         }
         self._process: subprocess.Popen | None = None
 
+    def set(self, **settings: object) -> None:
+        """Of its next start."""
+        self._settings |= settings
+
     def start(self) -> None:
         """Return when it listens."""
         environment = environment_with(self._settings)
