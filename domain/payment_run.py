@@ -23,7 +23,7 @@ ORPHAN = "orphan"
 """In the keys by which money is closed that no living order knows."""
 _SUCCEEDED = "succeeded"
 _PENDING = frozenset({"pending", "requires_action"})
-_FREE = {
+_FREE = {  # the provider takes no amount of 0
     Ask.AUTHORISE: Done(Operation.AUTHORISE, PayOutcome.AUTHORISED),
     Ask.CAPTURE: Done(Operation.CAPTURE, PayOutcome.CAPTURED),
     Ask.VOID: Done(Operation.VOID, PayOutcome.VOIDED),
@@ -45,7 +45,7 @@ class Run(Inquiry):
             Ask.REFUND: self._refund,
             Ask.ORPHAN: self._orphan,
         }
-        if ask.kind in _FREE and not ask.authorised:
+        if ask.kind in _FREE and not (ask.amount if ask.kind is Ask.REFUND else ask.authorised):
             self.done = _FREE[ask.kind]
         self._steps = operations[ask.kind]()
 

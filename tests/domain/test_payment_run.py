@@ -524,6 +524,12 @@ def test_an_order_that_costs_nothing_needs_no_provider(kind, end):
     play(f"{kind} amount=0\ndone {end}")
 
 
+def test_a_refund_of_nothing_needs_no_provider_either():
+    """A line that cost nothing comes back, or an order of which nothing was left to capture is cancelled."""
+    play("refund intent=pi key=k take=0\ndone refunded")
+    play("refund intent=pi take=0\ndone refunded")
+
+
 def test_waits_are_spread_by_a_quarter_at_most():
     for share in (0.0, 0.5, 0.999):
         run = Run(PayAsk(Ask.AUTHORISE, Tags("env", "o", 1), 500, asked_ms=NOW_MS), NOW_MS, lambda share=share: share)
