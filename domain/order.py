@@ -1,4 +1,4 @@
-"""The order's decider: one command, or a moment that has come, against the state; order.md's table row by row.
+"""The order's decider: one command, or a moment that has come, against the state, by the table of order_table.py.
 
 `decide` is pure, as in domain/inventory.py: `evolve` (domain/order_evolve.py) follows with the changes, for the owner
 and every other reader alike. What an order asks of others is `react` of each step (domain/order_asks.py), and, when

@@ -171,6 +171,8 @@ def passed(before: str, after: str) -> tuple[str, ...]:
     """The public states that a client is shown in turn on the way from one to the other, without the first."""
     if before == after:
         return ()
+    if after == Public.REFUNDED and before != Public.REFUND_PENDING:  # an operator found it refunded
+        return (Public.REFUND_PENDING, after)
     if after not in STARTS:
         return (after,)
     start = STARTS.index(Public(before)) + 1 if before else 0

@@ -12,7 +12,7 @@ from typing import Any
 from domain import orders
 from domain.outcomes import Outcome
 from domain.stock import COMMANDS
-from ops import asyncapi
+from ops import asyncapi, order_states
 from settings import (
     AgentSettings,
     ConfirmationSettings,
@@ -51,6 +51,7 @@ def pages() -> dict[str, str]:
         "log-actions.md": _actions(),
         "outcomes.md": _outcomes(),
         "commands.md": _commands(),
+        "order-states.md": _order_states(),
         "asyncapi.json": json.dumps(asyncapi.document(), indent=2) + "\n",
     }
 
@@ -145,6 +146,23 @@ def _commands() -> str:
     parts += ["What a record of `order.commands` may hold.", table(orders.COMMANDS)]
     parts += ["What a record of either may hold: the protocol's own.", table(PROTOCOL_COMMANDS)]
     return _page(parts)
+
+
+def _order_states() -> str:
+    about = (
+        "What [the journey](../journey.md) is made of, from the table in `domain/order_table.py`. EARLY, UNDO and "
+        "RETURNING are not shown to clients: CANCELLED, the last forward state, and REFUND_PENDING stand for them."
+    )
+    reading = (
+        "The rows of an event are tried from the top, the first that applies counts; where none does, nothing changes "
+        "and nothing is asked. SETTLE ends the way back when nothing is waited for any more."
+    )
+    letters = [
+        "Lines: " + ", ".join(f"{state.value} {state.name.lower()}" for state in orders.LineState) + ".",
+        "Money: " + ", ".join(f"{state.value} {state.name.lower()}" for state in orders.Pay) + ".",
+    ]
+    rows = _table(("phase", "event", "guard", "becomes", "asks"), order_states.rows())
+    return _page(["# States of an order", about, order_states.diagram(), reading, *letters, rows])
 
 
 def _page(parts: Iterable[str]) -> str:

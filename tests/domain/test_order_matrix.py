@@ -1,5 +1,6 @@
 """Every reachable state of an order against every event: what is listed happens, everything else changes nothing."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,10 @@ from domain.order_changes import Asks
 from domain.order_paying import gone_without
 from domain.order_row import Order
 from domain.order_table import NONE, TABLE, Rule, find
-from domain.orders import Phase
+from domain.orders import Phase, Public
 from tests.domain.order_matrix import EVENTS, NAME, explore, table
+from tests.domain.order_scenario import step
+from tests.properties.order_partition import OrderPartition
 
 MATRIX = Path(__file__).with_name("order_matrix.txt")
 
@@ -76,3 +79,35 @@ def test_every_row_of_the_table_applies_somewhere(found, fired):
     """One line has no siblings: the row for a partial order's line that is gone is in test_order_payment.py."""
     assert found
     assert [rule for rule in TABLE if rule not in fired] == [rule for rule in TABLE if rule.step is gone_without]
+
+
+PUBLIC = """
+ nothing          CREATED CANCELLED
+ CREATED          RESERVED REJECTED EXPIRED CANCELLED
+ RESERVED         PAYMENT_PENDING EXPIRED CANCELLED
+ PAYMENT_PENDING  PAID EXPIRED CANCELLED REFUND_PENDING
+ PAID             CONFIRMED REFUND_PENDING
+ CONFIRMED        SHIPPED REFUND_PENDING
+ SHIPPED          DELIVERED REFUND_PENDING
+ DELIVERED        REFUND_PENDING
+ REFUND_PENDING   SHIPPED DELIVERED REFUNDED
+"""
+
+
+def test_clients_see_these_transitions_and_no_others(found):
+    ways = {}
+    created = ([(0, "cancel o1 ann"), (0, "released o1/1")], [(300_000, "tick"), (0, "released o1/1")])
+    for texts in created:  # states that look like those of an order that was born
+        partition = OrderPartition()
+        for after_ms, text in [(0, EVENTS["placed"]), *texts]:
+            step(partition, after_ms, text)
+        found = [*found, ("", "", None, partition)]
+    for _, _, _, partition in found:
+        changed = [event for event in partition.events() if event.kind == "changed"]
+        for event in changed:
+            ways.setdefault(event.came_from or "nothing", set()).add(event.to)
+        for before, after in pairwise(changed):
+            assert (after.came_from, after.sequence) == (before.to, before.sequence + 1)
+    expected = {before: set(afters) for before, *afters in map(str.split, PUBLIC.strip().splitlines())}
+    assert ways == expected
+    assert set().union(*ways.values()) == set(Public)
