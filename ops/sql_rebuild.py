@@ -111,7 +111,7 @@ class Rebuild:
     def _leave(self, connection: Connection, topic: str, partition: int, reached: Cursor) -> None:
         """Every event below the topic's end stands for a decision that was read: the agent goes on from there."""
         cursor = reached._replace(log_offset=self._ends[topic, partition] - 1)
-        Upserts(connection).cursor(topic, partition, cursor)
+        Upserts(connection).begin_cursors({(topic, partition): cursor})
 
 
 def accepted(source: Source, stream: Stream, partition: int, rules: Fold[Any]) -> Iterator[tuple[int, Decided]]:

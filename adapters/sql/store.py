@@ -7,7 +7,7 @@ only to a version that is not lower, a pool only to a later sequence.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select, tuple_
 
 from adapters.mail.occasions import occasion_of
 from adapters.sql import rows
@@ -21,6 +21,17 @@ from streams.order_events import OrderEvent
 
 IN_MAX = 500
 """Orders looked up by one statement."""
+# Made once: to compose a statement costs more than to run it.
+_OF_ORDERS = {
+    table: select(table).where(table.c.order_id.in_(bindparam("orders", expanding=True)))
+    for table in (ORDERS, ORDER_ITEMS, PAYMENTS)
+}
+_CURSORS = (
+    select(CURSORS)
+    .where(tuple_(CURSORS.c.topic, CURSORS.c.partition).in_(bindparam("places", expanding=True)))
+    .order_by(CURSORS.c.topic, CURSORS.c.partition)
+    .with_for_update()
+)
 
 
 class Span(NamedTuple):
@@ -31,15 +42,40 @@ class Span(NamedTuple):
     first: int
     last: int
 
+    @property
+    def place(self) -> tuple[str, int]:
+        """The cursor's key."""
+        return self.topic, self.partition
+
+
+class OrderChunk(NamedTuple):
+    """Of order.events: the events in order."""
+
+    span: Span
+    events: Sequence[OrderEvent]
+
+
+class StockChunk(NamedTuple):
+    """Of stock.events: what it says of pools; `ledger_offset` is the highest of its facts."""
+
+    span: Span
+    pools: Pools
+    ledger_offset: int
+
 
 class Applied(NamedTuple):
-    """What became of a chunk. `missing_from` >= 0: nothing, records from that offset to the chunk must come before."""
+    """What became of chunks. `missing` not empty: nothing; of these partitions, records from that offset come first."""
 
-    fresh: int
-    repeated: int
+    fresh: int = 0
+    repeated: int = 0
     mails: int = 0
     without_address: int = 0
-    missing_from: int = -1
+    missing: dict[tuple[str, int], int] = {}  # noqa: RUF012 - never written to
+
+    @property
+    def missing_from(self) -> int:
+        """Of a chunk that was applied alone; -1 if nothing is missing."""
+        return next(iter(self.missing.values()), -1)
 
 
 class Store:
@@ -49,29 +85,38 @@ class Store:
         self._database = database
 
     def apply(self, span: Span, events: Sequence[OrderEvent], *, mail: bool = True) -> Applied:
-        """Fold a chunk of order.events into the tables. `mail`: what is fresh is news for its customer, too.
+        """As `apply_all`, one chunk of order.events."""
+        return self.apply_all([OrderChunk(span, events)], (), mail=mail)
+
+    def apply_all(self, orders: Sequence[OrderChunk], stock: Sequence[StockChunk], *, mail: bool = True) -> Applied:
+        """Write chunks, at most one a partition, in one transaction. `mail`: fresh events are news for customers, too.
 
         SqlAwayError: nothing was done. GapError: an order's earlier event is nowhere.
         """
+        spans = {span.place: span for span in (*(one.span for one in orders), *(one.span for one in stock))}
         with self._database.writing() as connection:
-            cursor = _lock(connection, span)
-            if span.first > cursor.log_offset + 1:
-                return Applied(0, 0, missing_from=cursor.log_offset + 1)
-            fresh, place = behind(cursor, events)
+            cursors = _lock(connection, sorted(spans))
+            missing = {
+                place: cursors[place].log_offset + 1
+                for place, span in spans.items()
+                if span.first > cursors[place].log_offset + 1
+            }
+            if missing:
+                return Applied(missing=missing)
+            fresh: list[OrderEvent] = []
+            for span, events in orders:
+                found, (offset, index) = behind(cursors[span.place], events)
+                fresh += found
+                cursors[span.place] = Cursor(offset, index, max(span.last, cursors[span.place].log_offset))
             mails, bare = fold(connection, fresh, mail=mail)
-            move(connection, span, Cursor(*place, max(span.last, cursor.log_offset)))
-        return Applied(len(fresh), len(events) - len(fresh), mails, bare)
-
-    def apply_pools(self, span: Span, pools: Pools, ledger_offset: int) -> Applied:
-        """Take over what a chunk of stock.events says of pools; `ledger_offset` is the highest of its facts."""
-        with self._database.writing() as connection:
-            cursor = _lock(connection, span)
-            if span.first > cursor.log_offset + 1:
-                return Applied(0, 0, missing_from=cursor.log_offset + 1)
-            Upserts(connection).pools(pools)
-            reached = max(ledger_offset, cursor.ledger_offset)
-            move(connection, span, Cursor(reached, 0, max(span.last, cursor.log_offset)))
-        return Applied(len(pools.counters) + len(pools.prices), 0)
+            upserts = Upserts(connection)
+            for span, pools, ledger_offset in stock:
+                upserts.pools(pools)
+                before = cursors[span.place]
+                offset = max(ledger_offset, before.ledger_offset)
+                cursors[span.place] = Cursor(offset, 0, max(span.last, before.log_offset))
+            upserts.cursors(cursors)
+        return Applied(len(fresh), sum(len(events) for _, events in orders) - len(fresh), mails, bare)
 
 
 def behind(cursor: Cursor, events: Sequence[OrderEvent]) -> tuple[list[OrderEvent], tuple[int, int]]:
@@ -112,23 +157,21 @@ def fold(connection: Connection, events: Sequence[OrderEvent], *, mail: bool) ->
     return len(mails), bare
 
 
-def move(connection: Connection, span: Span, cursor: Cursor) -> None:
-    """The partition's cursor, within the transaction of its rows."""
-    place = {"ledger_offset": cursor.ledger_offset, "event_index": cursor.index, "log_offset": cursor.log_offset}
-    connection.execute(
-        CURSORS.update().where(CURSORS.c.topic == span.topic, CURSORS.c.partition == span.partition).values(place)
-    )
+def _lock(connection: Connection, places: list[tuple[str, int]]) -> dict[tuple[str, int], Cursor]:
+    """These partitions' cursors, which no other transaction moves before this one ends."""
+    found = _locked(connection, places)
+    unknown = {place: NOWHERE for place in places if place not in found}
+    if not unknown:
+        return found
+    Upserts(connection).begin_cursors(unknown)
+    return _locked(connection, places)
 
 
-def _lock(connection: Connection, span: Span) -> Cursor:
-    """The partition's cursor, which no other transaction moves before this one ends."""
-    found = select(CURSORS).where(CURSORS.c.topic == span.topic, CURSORS.c.partition == span.partition)
-    row = connection.execute(found.with_for_update()).first()
-    if row is not None:
-        return Cursor(row.ledger_offset, row.event_index, row.log_offset)
-    Upserts(connection).cursor(span.topic, span.partition, NOWHERE)
-    row = connection.execute(found.with_for_update()).one()
-    return Cursor(row.ledger_offset, row.event_index, row.log_offset)
+def _locked(connection: Connection, places: list[tuple[str, int]]) -> dict[tuple[str, int], Cursor]:
+    return {
+        (topic, partition): Cursor(*cursor)
+        for topic, partition, *cursor in connection.execute(_CURSORS, {"places": places}).all()
+    }
 
 
 def _load(connection: Connection, orders: list[str]) -> rows.Tables:
@@ -136,7 +179,7 @@ def _load(connection: Connection, orders: list[str]) -> rows.Tables:
     for start in range(0, len(orders), IN_MAX):
         some = orders[start : start + IN_MAX]
         for into, table in zip(found, (ORDERS, ORDER_ITEMS, PAYMENTS), strict=True):
-            result = connection.execute(select(table).where(table.c.order_id.in_(some)))
+            result = connection.execute(_OF_ORDERS[table], {"orders": some})
             names = tuple(result.keys())
             into.extend(dict(zip(names, row, strict=True)) for row in result)
     return rows.known(*found)

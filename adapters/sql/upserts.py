@@ -1,6 +1,6 @@
 """The statements that write rows: many rows each, the same for SQLite and PostgreSQL."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -12,6 +12,7 @@ from adapters.sql.reading import Cursor
 from adapters.sql.schema import CURSORS, CUSTOMER_KEYS, INVENTORY, MAILS, ORDER_EVENTS, ORDER_ITEMS, ORDERS, PAYMENTS
 
 Rows = Sequence[dict[str, Any]]
+Cursors = Mapping[tuple[str, int], Cursor]
 
 
 class Upserts:
@@ -48,10 +49,13 @@ class Upserts:
         self._write(INVENTORY, counters, guard="version")
         self._write(INVENTORY, prices, guard="policy_version", kept="updated_at")
 
-    def cursor(self, topic: str, partition: int, cursor: Cursor) -> None:
-        """A cursor where there is none."""
-        place = {"ledger_offset": cursor.ledger_offset, "event_index": cursor.index, "log_offset": cursor.log_offset}
-        self._keep(CURSORS, [{"topic": topic, "partition": partition, **place}])
+    def cursors(self, cursors: Cursors) -> None:
+        """Where partitions are now; they are locked."""
+        self._write(CURSORS, _cursor_rows(cursors))
+
+    def begin_cursors(self, cursors: Cursors) -> None:
+        """Cursors where there are none."""
+        self._keep(CURSORS, _cursor_rows(cursors))
 
     def customer_key(self, customer: str, wrapped: bytes, now_ms: int) -> None:
         """A customer's key where there is none."""
@@ -63,7 +67,14 @@ class Upserts:
 
     def _keep(self, table: Table, rows: Rows) -> None:
         if rows:
-            self._connection.execute(_insert(self._dialect, table).on_conflict_do_nothing(), rows)
+            self._connection.execute(_keeping(self._dialect, table), rows)
+
+
+def _cursor_rows(cursors: Cursors) -> Rows:
+    return [
+        {"topic": topic, "partition": part, "ledger_offset": offset, "event_index": index, "log_offset": log_offset}
+        for (topic, part), (offset, index, log_offset) in sorted(cursors.items())
+    ]
 
 
 def _insert(dialect: str, table: Table) -> Any:
@@ -78,3 +89,8 @@ def _upsert(dialect: str, table: Table, columns: tuple[str, ...], guard: str, ke
     fresh = {name: statement.excluded[name] for name in columns if name not in (*keys, kept)}
     newer = and_(table.c[guard] <= statement.excluded[guard]) if guard else None
     return statement.on_conflict_do_update(index_elements=keys, set_=fresh, where=newer)
+
+
+@cache
+def _keeping(dialect: str, table: Table) -> Any:
+    return _insert(dialect, table).on_conflict_do_nothing()

@@ -5,7 +5,7 @@ import pytest
 from adapters.sealing import Sealer
 from adapters.sql.mails import MailQueue
 from adapters.sql.pool_rows import pools_of
-from adapters.sql.store import Span, Store
+from adapters.sql.store import Span, StockChunk, Store
 from domain import orders as o
 from domain.outcomes import Outcome
 from domain.payment import Operation, PayOutcome
@@ -70,7 +70,7 @@ def follow(database, shop: Shop, chunk: int = 3) -> Rebuild:
     for start in range(0, len(stock), chunk):
         some = stock[start : start + chunk]
         span = Span(TOPICS.stock_events.name, 0, start, start + len(some) - 1)
-        store.apply_pools(span, pools_of(decided for _, decided in some), some[-1][0])
+        store.apply_all([], [StockChunk(span, pools_of(decided for _, decided in some), some[-1][0])])
     return rebuild_of(shop)
 
 

@@ -13,7 +13,7 @@ from adapters.sql.pool_rows import Pool, Pools, Price
 from adapters.sql.reading import NOWHERE, Cursor, CursorError, Reader
 from adapters.sql.rows import GapError
 from adapters.sql.schema import METADATA, SCHEMA
-from adapters.sql.store import Span, Store
+from adapters.sql.store import Span, StockChunk, Store
 from tests.adapters.journeys import PATHS, customer_of, interleaved, journey, order_of
 from tests.adapters.tables import dump
 
@@ -145,17 +145,17 @@ def test_a_customers_orders_are_listed_newest_first_page_by_page_while_others_co
 def test_a_pool_never_goes_back_and_never_below_zero(database):
     store, span = Store(database), Span("stock.events", 0, 0, 0)
     pool = Pool("shoe", available=7, reserved=2, sold=1, written_off=0, received=10, version=9, updated_at=5)
-    store.apply_pools(span, Pools({"shoe": pool}, {"shoe": Price("shoe", 100, "EUR", 1, 5)}), 9)
+    store.apply_all([], [StockChunk(span, Pools({"shoe": pool}, {"shoe": Price("shoe", 100, "EUR", 1, 5)}), 9)])
     older = pool._replace(available=10, reserved=0, sold=0, version=1)
-    store.apply_pools(span, Pools({"shoe": older}, {"shoe": Price("shoe", 50, "EUR", 0, 1)}), 1)
+    store.apply_all([], [StockChunk(span, Pools({"shoe": older}, {"shoe": Price("shoe", 50, "EUR", 0, 1)}), 1)])
     (row,) = dump(database, "inventory")["inventory"]
     assert (row["available"], row["version"], row["price"], row["updated_at"]) == (7, 9, 100, 5)
     below = pool._replace(available=-1, sold=9, version=10)
     with pytest.raises(IntegrityError):
-        store.apply_pools(span, Pools({"shoe": below}, {}), 10)
+        store.apply_all([], [StockChunk(span, Pools({"shoe": below}, {}), 10)])
     lost = pool._replace(received=11, version=10)
     with pytest.raises(IntegrityError):
-        store.apply_pools(span, Pools({"shoe": lost}, {}), 10)
+        store.apply_all([], [StockChunk(span, Pools({"shoe": lost}, {}), 10)])
 
 
 def test_a_database_of_a_later_version_is_refused(database, url):

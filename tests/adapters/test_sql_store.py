@@ -78,5 +78,5 @@ def test_a_chunk_behind_a_hole_is_not_applied(database):
     events = list(journey(1))
     end = feed(database, events[:3])
     applied = Store(database).apply(Span(TOPIC, 0, end + 2, end + 3), events[5:7])
-    assert applied == (0, 0, 0, 0, end)
+    assert applied == (0, 0, 0, 0, {(TOPIC, 0): end})
     assert Reader(database).cursors(TOPIC) == {0: Cursor(1, 2, end - 1)}
