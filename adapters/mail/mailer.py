@@ -1,6 +1,7 @@
 """Where mail goes: a port with two adapters, an SMTP server, or a folder of .eml files that any mail program opens."""
 
 import os
+import re
 import smtplib
 import ssl
 from email.message import EmailMessage
@@ -13,6 +14,7 @@ TIMEOUT_S = 20
 SENDER = "turnstile@localhost"
 SMTP_OK = 250
 TRANSIENT = range(400, 500)
+_ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
 _PORTS = {"": 25, "starttls": 587, "tls": 465}
 
 
@@ -155,6 +157,7 @@ def mailer_of(address: str, default: Path) -> Mailer:
 
 
 def _judged(code: int, text: bytes | str) -> DeferredError | RefusedError:
-    """RFC 5321: 4yz may be tried again, 5yz not."""
-    said = f"{code} {text.decode(errors='replace') if isinstance(text, bytes) else text}"
+    """RFC 5321: 4yz may be tried again, 5yz not. Of the text only its code (RFC 3463): the rest may name somebody."""
+    found = _ENHANCED.match(text.decode(errors="replace") if isinstance(text, bytes) else text)
+    said = f"the server says {code} {found[0]}" if found else f"the server says {code}"
     return DeferredError(said) if code in TRANSIENT else RefusedError(said)

@@ -8,12 +8,14 @@ from email.policy import default
 
 import pytest
 from aiosmtpd.controller import Controller
+from sqlalchemy import select
 
 from adapters.mail.letters import FOLDER, money
 from adapters.mail.mailer import FolderMailer, SmtpMailer, SmtpServer, mailer_of
 from adapters.mail.occasions import TEMPLATES
 from adapters.sealing import Sealer
 from adapters.sql.mails import MailQueue
+from adapters.sql.schema import MAILS
 from adapters.sql.store import Span, Store
 from agents.post import ATTEMPTS_MAX, FIRST_DEFER_MS, TAKEN_MAX, Post
 from domain.ids import parse_order
@@ -227,11 +229,17 @@ def test_what_a_server_does_not_take_now_is_tried_again_later_and_in_the_end_giv
     assert MailQueue(database).counts() == {"sent": 1, "failed": 1}
 
 
-def test_what_a_server_refuses_is_given_up(database, sealer, smtp, inbox, post_of):
+def test_what_a_server_refuses_is_given_up_and_its_words_are_not_repeated(
+    database, sealer, smtp, inbox, post_of, caplog
+):
     live(database, sealer)
-    inbox.say = "550 nobody here"
+    inbox.say = "550 5.1.1 <ada@example.org>: nobody here"
     post_of(SmtpMailer(smtp)).send_due()
     assert MailQueue(database).counts() == {"failed": 1}
+    with database.reading() as connection:
+        assert connection.execute(select(MAILS.c.message)).scalars().all() == ["the server says 550 5.1.1"]
+    assert "550 5.1.1" in caplog.text
+    assert "example.org" not in caplog.text
 
 
 def test_a_server_that_is_away_defers_and_one_that_breaks_off_does_not(
