@@ -4,6 +4,7 @@ from collections.abc import Container
 from typing import Any
 
 from domain.ids import order_bytes
+from domain.order_shapes import ACTION_MAX, REASON_MAX
 from domain.orders import Ask, OrphanClosed, Pay, PayAnswered
 from domain.payment import Operation
 from domain.payment_ask import Done, PayAsk
@@ -48,6 +49,8 @@ def answer_of(ask: PayAsk, done: Done) -> PayAnswered | OrphanClosed | None:
     order = order_bytes(ask.tags.order)
     if ask.kind is Ask.ORPHAN:
         return OrphanClosed(order, ask.tags.attempt, done.intent, done.outcome.value, done.amount)
-    fields: dict[str, Any] = {"key": ask.key, "reason": done.reason, "action": done.action}
+    action = done.action if done.action.isascii() and len(done.action) <= ACTION_MAX else ""
+    reason = done.reason.encode("ascii", "replace").decode()[:REASON_MAX]  # or the order would not hear the answer
+    fields: dict[str, Any] = {"key": ask.key, "reason": reason, "action": action}
     operation, outcome = done.operation.value, done.outcome.value
     return PayAnswered(order, ask.tags.attempt, operation, outcome, done.intent, done.amount, **fields)

@@ -5,10 +5,12 @@ import itertools
 import pytest
 
 from domain.ids import order_text
+from domain.order_shapes import WELL_FORMED_ORDER
 from domain.orders import TO_COMPENSATION, TO_PAYMENT, Ask, OrphanClosed, PayAnswered, Queued
 from domain.payment import Operation, PayOutcome
 from domain.payment_ask import Done
 from domain.provider import Create, Tags
+from domain.roles import Role
 from streams.order_events import AskBody, OrderEvent
 from streams.paying import answer_of, asks_of
 from streams.payment_desk import Desk, Manners
@@ -184,3 +186,11 @@ def test_an_outcome_becomes_the_answer_that_the_order_knows():
     assert answer_of(orphan, done) == OrphanClosed(ORDER, 1, "pi", "refunded", 900)
     refund = pay._replace(kind=Ask.REFUND, key="k")
     assert answer_of(refund, done) == PayAnswered(ORDER, 1, "refund", "refunded", "pi", 900, "k", "", "")
+
+
+def test_words_of_the_provider_that_an_order_would_not_take_are_cut():
+    (pay,) = asks_of(Scene().event(AUTHORISE), "env", TO_PAYMENT)
+    done = Done(Operation.AUTHORISE, PayOutcome.DECLINED, "pi", 0, "trop cher\u20ac" * 9, "https://" + "x" * 1_024)
+    answer = answer_of(pay, done)
+    assert WELL_FORMED_ORDER[PayAnswered](answer, Role.PAYMENT, 0)
+    assert (answer.reason[:10], answer.action) == ("trop cher?", "")
