@@ -114,7 +114,15 @@ class MoneyAgent:
         context.watch(answers.run())
         context.watch(self._cashier.tidy())
         if office.sweeps:
-            sweep = Sweep(environment, self._provider, gate, answers, context.log, settings.sweep_s)
+            sweep = Sweep(
+                environment,
+                context.identity.partitions,
+                self._provider,
+                gate,
+                answers,
+                context.log,
+                settings.sweep_s,
+            )
             context.watch(sweep.run())
 
     async def take(self, source: TopicPartition, records: Sequence[ConsumerRecord]) -> None:

@@ -11,9 +11,11 @@ from agents.answers import Answers
 from agents.cashier import wall_ms
 from agents.gate import Gate
 from domain.ids import home_partition, parse_order
+from domain.order_shapes import WELL_FORMED_ORDER
 from domain.orders import Hint
 from domain.payment_run import is_alive
 from domain.provider import Find, IntentSeen, Page
+from domain.roles import Role
 from streams.actions import Action
 from streams.logs import Log
 
@@ -21,19 +23,27 @@ SETTLED_MS = 1_200_000
 """An order that has not authorised 14 minutes after its birth is undone, and its void takes less than the rest."""
 BACK_MS = 3_600_000
 """How far the first look of a process goes back, at 50 orders a second 1,800 pages. What is older was looked at by the
-process before it, or is found by `turnstile verify`."""
+process before it; where there was none for longer, webhooks alone tell."""
 AGAIN_S = 5.0
 RANK = 9
 KIND = "sweep"
 
 
 class Sweep:
-    """`environment`: what marks our money; `every_s`: between two looks."""
+    """`environment`: what marks our money, of orders in `partitions` partitions; `every_s`: between two looks."""
 
     def __init__(
-        self, environment: str, provider: Provider, gate: Gate, answers: Answers, log: Log, every_s: float
+        self,
+        environment: str,
+        partitions: int,
+        provider: Provider,
+        gate: Gate,
+        answers: Answers,
+        log: Log,
+        every_s: float,
     ) -> None:
         self._environment = environment
+        self._partitions = partitions
         self._provider = provider
         self._gate = gate
         self._answers = answers
@@ -85,4 +95,6 @@ class Sweep:
             order = parse_order(intent.tags.order)
         except ValueError:
             return None
-        return Hint(order, intent.tags.attempt, intent.id, f"{KIND}:{intent.id}", KIND)
+        hint = Hint(order, intent.tags.attempt, intent.id, intent.id, KIND)
+        is_ours = home_partition(order) < self._partitions and WELL_FORMED_ORDER[Hint](hint, Role.PAYMENT, 0)
+        return hint if is_ours else None

@@ -243,17 +243,26 @@ async def test_a_sweep_hints_at_money_that_is_alive_and_ours_once(stage):
     old = SETTLED_MS + 60_000
     scene.provider._http._clock_ms = lambda: wall_ms() - old
     names = {}
-    for order, environment in ((alive, "env"), (captured, "env"), (ended, "env"), (foreign, "other"), ("odd", "env")):
-        tags = Tags(environment, order, 1)
+    elsewhere = order_text(order_id(b"key", "me", "9", 8))
+    for order, environment, attempt in (
+        (alive, "env", 1),
+        (captured, "env", 1),
+        (ended, "env", 1),
+        (foreign, "other", 1),
+        ("odd", "env", 1),
+        (elsewhere, "env", 1),
+        (order_text(order_id(b"key", "me", "9", 0)), "env", 1_000),
+    ):
+        tags = Tags(environment, order, attempt)
         names[order] = (
             await scene.provider.perform(Create(f"{order}:1:authorise", tags, 900, "EUR", "pm_card_visa"))
         ).id
     await scene.provider.perform(Capture("c:1", names[captured], 900))
     scene.book.expire(names[ended], scene.book.now_ms)
-    sweep = Sweep("env", scene.provider, scene.gate, scene.answers, scene.log, every_s=0.05)
+    sweep = Sweep("env", 8, scene.provider, scene.gate, scene.answers, scene.log, every_s=0.05)
     scene.watch(sweep.run())
     await scene.until(lambda: len(scene.written.commands) == 2)
     await asyncio.sleep(0.2)
     assert sorted(scene.written.commands) == sorted(
-        Hint(parse_order(order), 1, names[order], f"sweep:{names[order]}", "sweep") for order in (alive, captured)
+        Hint(parse_order(order), 1, names[order], names[order], "sweep") for order in (alive, captured)
     )
