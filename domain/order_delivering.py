@@ -160,6 +160,11 @@ def returned(row: Order, command: LineAnswered, _: Now) -> Step:
     return noted(settle(_with(row, changed)))
 
 
+def returns_this(row: Order, command: LineAnswered, _: Now) -> bool:
+    """It answers the return under way, not the one before."""
+    return row.movement is not None and command.reference == row.movement.reference
+
+
 def refunds_this(row: Order, command: PayAnswered, _: Now) -> bool:
     """It answers the refund under way."""
     return command.key == (row.movement.key.hex() if row.movement else "")

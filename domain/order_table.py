@@ -100,7 +100,7 @@ TABLE: tuple[Rule, ...] = (
     Rule(_in(_P.RETURNING), Event.REFUNDED, later.refunded, "money F or K, SETTLE (SHIPPED, DELIVERED, REFUNDED)",
          pay="R", when=later.refunds_this, guard="the refund under way"),
     Rule(_in(_P.RETURNING), Event.RETURNED, later.returned, "line u (a part: s), SETTLE (SHIPPED, DELIVERED, REFUNDED)",
-         line="t"),
+         line="t", when=later.returns_this, guard="the return under way"),
     Rule(_in(_P.PENDING), Event.SETTLE, pay.settled, "PAID, money K; or UNDO (cancelled), money X or F",
          "confirm, or release", pay="C"),
     Rule(_BACK, Event.SETTLE, pay.settled, "money X, R or F, SETTLE (EXPIRED, CANCELLED, REFUNDED)",

@@ -46,7 +46,7 @@ EVENTS = {
     "refund f1": "refund o1 f1 1000",
     "return r1 otherwise": "return o1 r1 L 1 scrap",
     "refund f1 otherwise": "refund o1 f1 999",
-    "returned": "returned o1/L",
+    "returned": "returned o1/L KEY",
     "refunded": "refunded o1#N KEY",
     "settled voided": "settle o1 voided",
     "settled captured": "settle o1 captured",

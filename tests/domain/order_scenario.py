@@ -7,7 +7,7 @@ with a `+` behind a request that is made again. `shown`: public states passed. A
     born O WHO SKU QUANTITY [pay=METHOD|pay=] [hold=MS] [content=f] [at=RECEIPT] [price=N]
     place O WHO SKU:QUANTITY@PARTITION,... [pay=METHOD|pay=] [partial] [content=f] [until=MS]
     granted O@P LINE:PRICE,... [hold=MS] [currency=EUR] [refused=LINE:CODE,...]     refused O@P CODE [LINE:CODE,...]
-    committed|gone|released|returned|busy-commit|extended O/LINE
+    committed|gone|released|busy-commit|extended O/LINE    returned O/LINE KEY
     authorised|declined|cancelled|action|voided|void-captured|captured|failed O#N [AMOUNT]    refunded O#N [KEY]
     queued O#N MS    method O WHO METHOD    cancel O WHO    booked O
     ship|deliver O [LINE QUANTITY]    return O KEY LINE|all QUANTITY restock|scrap    refund O KEY AMOUNT
@@ -18,7 +18,7 @@ import re
 from typing import Any
 
 from domain import orders as o
-from domain.order_row import Order, letters
+from domain.order_row import Movement, Order, letters
 from domain.order_rules import OrderRules
 from domain.outcomes import Outcome
 from domain.roles import Role
@@ -153,7 +153,8 @@ def _refused(words, _, __):
 def _line(asked: str, outcome: Outcome):
     def parse_line(words, _, __):
         name, line = words[1].split("/")
-        return o.LineAnswered(order(name), int(line), asked, outcome)
+        reference = reference_of(words[2]) if len(words) > 2 else 0
+        return o.LineAnswered(order(name), int(line), asked, outcome, reference)
 
     return parse_line
 
@@ -177,6 +178,11 @@ def _pay(operation: str, outcome: str):
 
 def key(word: str) -> bytes:
     return word.encode().ljust(8, b".")
+
+
+def reference_of(word: str) -> int:
+    """What stock knows the return of a key by."""
+    return Movement(key(word), o.ALL_LINES, 0, True, 0).reference
 
 
 def _refunded(words, _, __):

@@ -61,10 +61,10 @@ def test_everything_is_sent_back_and_everything_is_refunded():
         0  return o1 k1 all 0 restock  accepted!   RETURNING(REFUNDED) R1 tt  -                                  -
         0  return o1 k1 all 0 scrap    key-reused  RETURNING(REFUNDED) R1 tt  key-reused                         -
         0  return o1 k2 1 1 restock    refused     RETURNING(REFUNDED) R1 tt  -                                  -
-        0  returned o1/1               noted       RETURNING(REFUNDED) R1 ut  -                                  -
+        0  returned o1/1 k1            noted       RETURNING(REFUNDED) R1 ut  -                                  -
         0  refunded o1#1               unchanged   RETURNING(REFUNDED) R1 ut  -                                  -
         0  refunded o1#1 k1            noted       RETURNING(REFUNDED) F1 ut  -                                  -
-        0  returned o1/2               noted       REFUNDED                   -
+        0  returned o1/2 k1            noted       REFUNDED                   -
         0  return o1 k1 all 0 restock  accepted!   REFUNDED                   -                                  -
         0  return o1 k2 all 0 restock  refused     REFUNDED                   -                                  -
         0  refund o1 k1 5              key-reused  REFUNDED                   key-reused                         -
@@ -81,16 +81,17 @@ def test_some_units_come_back_and_the_order_goes_on():
         0  return o1 k1 1 1 scrap    accepted   RETURNING(SHIPPED) R1 ts    return/1*1 refund1=100  REFUND_PENDING
         0  deliver o1                refused    RETURNING(SHIPPED) R1 ts    -                       -
         0  refunded o1#1 k1          noted      RETURNING(SHIPPED) K1 ts    -                       -
-        0  returned o1/1             noted      SHIPPED K1 ss               -                       SHIPPED
+        0  returned o1/1 k1          noted      SHIPPED K1 ss               -                       SHIPPED
         0  return o1 k1 1 1 scrap    accepted!  SHIPPED K1 ss               -                       -
         0  deliver o1                accepted   DELIVERED K1 ss             -                       DELIVERED
         0  return o1 k2 1 1 restock  accepted   RETURNING(DELIVERED) R1 ts  return/1*1 refund1=100  REFUND_PENDING
-        0  returned o1/1             noted      RETURNING(DELIVERED) R1 us  -                       -
+        0  returned o1/1 k1          unchanged  RETURNING(DELIVERED) R1 ts  -                       -
+        0  returned o1/1 k2          noted      RETURNING(DELIVERED) R1 us  -                       -
         0  refunded o1#1 k2          noted      DELIVERED K1 us             -                       DELIVERED
         0  return o1 k3 1 1 restock  refused    DELIVERED K1 us             -                       -
         0  return o1 k4 2 1 restock  accepted   RETURNING(REFUNDED) R1 ut   return/2*1 refund1=300  REFUND_PENDING
         0  refunded o1#1 k4          noted      RETURNING(REFUNDED) F1 ut   -                       -
-        0  returned o1/2             noted      REFUNDED                    -                       REFUNDED
+        0  returned o1/2 k4          noted      REFUNDED                    -                       REFUNDED
     """
     )
     assert partition.events()[-1].refunded == 500
@@ -121,7 +122,7 @@ def test_what_was_refunded_before_is_not_refunded_again_when_the_goods_come_back
         0  refunded o1#1 k1            noted      DELIVERED K1 ss               -
         0  return o1 k2 1 1 restock    accepted   RETURNING(DELIVERED) R1 ts    return/1*1 refund1=100
         0  refunded o1#1 k2            noted      RETURNING(DELIVERED) K1 ts    -
-        0  returned o1/1               noted      DELIVERED K1 ss               -
+        0  returned o1/1 k2            noted      DELIVERED K1 ss               -
         0  return o1 k3 1 1 restock    accepted   RETURNING(REFUNDED) R1 ts     return/1*1 refund1=50
     """
     )
@@ -134,7 +135,7 @@ def test_an_order_whose_money_is_all_back_is_refunded_though_goods_are_out():
         0  refund o1 k1 300          accepted  RETURNING(DELIVERED) R1 ss  refund1=300
         0  refunded o1#1 k1          noted     DELIVERED K1 ss             -
         0  return o1 k2 2 1 restock  accepted  RETURNING(REFUNDED) R1 st   return/2*1 refund1=200
-        0  returned o1/2             noted     RETURNING(REFUNDED) R1 su   -
+        0  returned o1/2 k2          noted     RETURNING(REFUNDED) R1 su   -
         0  refunded o1#1 k2          noted     REFUNDED                    -
     """
     )
@@ -160,7 +161,7 @@ def test_an_operator_settles_a_refund_that_nobody_answers():
         0      return o1 k1 1 1 restock  accepted  RETURNING(SHIPPED) R1 ts  return/1*1 refund1=100
         30000  tick                      -         RETURNING(SHIPPED) R1 ts  return/1*1+ refund1=100+
         0      settle o1 refunded        accepted  RETURNING(SHIPPED) K1 ts  -
-        0      returned o1/1             noted     SHIPPED K1 ss             -
+        0      returned o1/1 k1          noted     SHIPPED K1 ss             -
         0      settle o1 refunded        refused   SHIPPED K1 ss             -
     """
     )

@@ -60,9 +60,13 @@ class Shop:
 
     def settle(self, number: int, kind: type, asked: str, outcome: Outcome) -> None:
         """Stock does what the order asks, and the order hears of it."""
-        command = Return(hold_id(order(number)), 1, 1, True) if kind is Return else kind(hold_id(order(number)))
+        hold, reference = hold_id(order(number)), 0
+        if kind is Return:
+            movement = self.orders.state.rows.get(order(number)).movement
+            reference = movement.reference
+        command = Return(hold, reference, 1, True) if kind is Return else kind(hold)
         self.stock.do(command, role=Role.ORDER)
-        self.both(o.LineAnswered(order(number), 0, asked, outcome), role=Role.RELAY)
+        self.both(o.LineAnswered(order(number), 0, asked, outcome, reference), role=Role.RELAY)
 
     def sell(self, number: int, method: str = "pm_card_visa") -> None:
         """From a click to CONFIRMED."""
