@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -177,6 +178,7 @@ def run(seed):
     return done.stdout.split()
 
 
+@pytest.mark.slow
 def test_no_order_of_hashes_decides_anything():
     (first, first_hash), (second, second_hash) = run("1"), run("2")
     assert first_hash != second_hash

@@ -60,6 +60,7 @@ def judge(machine: Machine, world: World) -> None:
         assert not held & {RowState.HELD, RowState.SOLD}, f"not free: {world} {row}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("story", STORIES)
 def test_every_interleaving_ends_charged_and_sold_or_uncharged_and_free(story):
     start, luck, least = STORIES[story]

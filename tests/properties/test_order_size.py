@@ -79,6 +79,7 @@ def test_a_batch_of_orders_of_twenty_lines():
     assert max(crowd.all_of([crowd.place()], Role.GATEWAY)) < DECIDED_BYTES_MAX
 
 
+@pytest.mark.slow
 def test_a_batch_of_answers_each_of_which_asks_for_twenty_commits():
     crowd = Crowd()
     names = crowd.held(500)
@@ -101,6 +102,7 @@ def test_reserve_requests_over_the_records_limit_are_busy_and_asked_for_again():
     assert any(isinstance(change, Resumed) and change.asks.reserve for change in crowd.changes())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wish", ["cancel", "take back"])
 def test_the_worst_record_wishes_for_full_orders_and_both_sweeps_at_once(wish):
     """500 orders of twenty lines turn round, while others fall due and others ask again with all their lines."""
