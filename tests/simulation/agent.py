@@ -133,6 +133,8 @@ class Agent(Process):
             chunk.open += 1
 
         def done() -> None:
+            if not self.alive:
+                return
             chunk.open -= 1
             while chunks and chunks[0].open <= 0:
                 last = chunks.popleft()

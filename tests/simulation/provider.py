@@ -115,7 +115,7 @@ class Provider:
         if intent in self._challenged:
             return
         self._challenged.add(intent)
-        if self._rng.random() < 0.7:
+        if self._rng.random() < world.trade.acts:
             world.at(world.now_ms + self._rng.randint(50, 2000), self._act, intent)
 
     def _act(self, intent: str) -> None:

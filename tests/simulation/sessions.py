@@ -51,7 +51,8 @@ class Session:
     def send(self, log: Log, value: bytes, on_ack: Callable[[int], None] | None = None) -> None:
         """Append; `on_ack` gets the offset, or UNKNOWN."""
         world = self._world
-        world.reached(f"{log.topic}: before an append", self._process)
+        if not self.dead:
+            world.reached(f"{log.topic}: before an append", self._process)
         if self.dead:
             return
         lane = self._lanes.get(log.name)

@@ -60,6 +60,10 @@ class Wish:
                 gateway.submit(self._part, self.command, self)
         world.at(world.now_ms + world.rng.randint(200, 1800), self.send)
 
+    def insist(self) -> None:
+        """Never give up."""
+        self._tries = 1_000
+
     def answered(self, answer: Answer) -> None:
         """See gateway.Caller."""
         if answer.outcome in OPEN_ENDED:
@@ -95,9 +99,15 @@ class Shopper:
         self.buy = self._question()
         self.cancels: list[Wish] = []
 
+    def pay_with(self, method: str) -> None:
+        """Another card than chance gave; asked for until it is answered."""
+        self._method = method
+        self.buy = self._question()
+        self.buy.insist()
+
     def _question(self) -> Wish:
         world, wanted = self._world, self.wanted
-        patience_ms = 30_000 if world.rng.random() < 0.9 else world.rng.randint(0, 400)
+        patience_ms = 30_000 if not world.faulty or world.rng.random() < 0.9 else world.rng.randint(0, 400)
         not_after_ms = START_MS + world.now_ms + patience_ms
         fingerprint = digest(repr(wanted.lines).encode())[:8]
         command: Reserve | Place

@@ -25,6 +25,8 @@ class Trade(NamedTuple):
     without_method: float
     bad_method: float
     challenge: float
+    acts: float
+    """Of a customer who is challenged by the bank."""
     another_method: float
     shipped: float
     expired_authorisations: float
@@ -93,6 +95,7 @@ def draw_trade(rng: Random, weather: Weather) -> tuple[Weather, Trade]:
         without_method=pick((0.0, 0.2)),
         bad_method=pick((0.0, 0.2)),
         challenge=pick((0.0, 0.1)),
+        acts=0.7,
         another_method=pick((0.0, 0.3, 0.8)),
         shipped=pick((0.3, 0.7)),
         expired_authorisations=pick((0.0, 0.0, 0.2)),
