@@ -26,6 +26,7 @@ CATALOGUE = (
     Entry("ledger", "ops.cli.ledger", "The ledger: show, export, rule."),
     Entry("verify", "ops.cli.verify", "Audit the ledger of a broker or of an exported file."),
     Entry("sql", "ops.cli.sql", "The system of record: rebuild."),
+    Entry("customer", "ops.cli.customer", "What is kept of a person: erase."),
     Entry("stripe", "ops.cli.stripe", "The payment provider's stand-in: serve, listen, trigger, book."),
     Entry("doctor", "ops.cli.doctor", "Check this machine and the system, and say how to mend what is wrong."),
     Entry("token", "ops.cli.token", "Make a bearer token for a customer."),

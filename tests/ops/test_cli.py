@@ -8,6 +8,9 @@ import time
 
 import pytest
 
+from adapters.sealing import Sealer, UnreadableError
+from adapters.sql.database import Database
+from domain.ids import customer_hash
 from ops.cli.catalogue import CATALOGUE
 from ops.cli.lazy import LazyGroup, load
 from ops.cli.output import print_columns, print_fields
@@ -18,7 +21,7 @@ from streams.tokens import SCOPE_OPS, check
 HELP_S = 0.3
 ISSUE = {
     "up", "demo", "worker", "gateway", "topics", "sku", "seed", "buy", "owners", "move", "ledger", "verify", "doctor",
-    "token", "stripe", "order", "sql",
+    "token", "stripe", "order", "sql", "customer",
 }  # fmt: skip
 
 
@@ -75,6 +78,7 @@ def test_a_mistyped_command_is_answered_with_the_right_one(turnstile):
         ("ledger", "export", "file"),
         ("ledger", "rule", "0", "1", "--reason", "x"),
         ("verify",),
+        ("sql", "rebuild"),
         ("worker",),
         ("gateway",),
     ],
@@ -86,7 +90,13 @@ def test_without_a_broker_it_says_how_to_start_one(turnstile, arguments):
 
 @pytest.mark.parametrize(
     "arguments",
-    [("token", "--customer", "c1"), ("buy", "poster-a2"), ("seed",), ("sku", "show", "poster-a2")],
+    [
+        ("token", "--customer", "c1"),
+        ("customer", "erase", "c1"),
+        ("buy", "poster-a2"),
+        ("seed",),
+        ("sku", "show", "poster-a2"),
+    ],
     ids=" ".join,
 )
 def test_without_keys_it_says_who_makes_them(turnstile, arguments):
@@ -103,6 +113,20 @@ def test_without_a_gateway_it_says_how_to_start_one(turnstile, data_dir, argumen
     done = turnstile(*arguments, "--url", "http://127.0.0.1:9")
     assert complained(done, "no answer from the gateway at http://127.0.0.1:9")
     assert "turnstile up" in done.stderr
+
+
+def test_a_customer_is_erased_once_and_a_database_that_is_away_or_none_is_said(turnstile, data_dir):
+    made = keys.ensure(data_dir)
+    sealer = Sealer(Database(f"sqlite:///{data_dir / 'turnstile.db'}"), keys.load_address(data_dir))
+    customer = customer_hash(made.customer, "ann")
+    sealed = sealer.seal(customer, bytes(16), b"{}")
+    said = [json.loads(turnstile("customer", "erase", "ann", "--json").stdout) for _ in range(2)]
+    assert said == [{"customer": customer.hex(), "erased": erased} for erased in (True, False)]
+    other = Sealer(Database(f"sqlite:///{data_dir / 'turnstile.db'}"), keys.load_address(data_dir))
+    with pytest.raises(UnreadableError):
+        other.open(customer, bytes(16), sealed)
+    assert complained(turnstile("customer", "erase", "ann", sql=f"sqlite:///{data_dir}/none/x.db"), "TURNSTILE_SQL")
+    assert complained(turnstile("customer", "erase", "ann", sql="mysql://x"), "expected sqlite:///FILE")
 
 
 def test_an_address_that_is_none_is_an_error(turnstile, data_dir):
