@@ -30,7 +30,6 @@ def body_of(now: OrderNow, *, history: bool = True) -> dict[str, Any]:
         "lines": [_line(now.lines[number]) for number in sorted(now.lines)],
         "partial": now.partial,
         "amount": now.amount,
-        "currency": now.currency or None,
         "payment": {
             "state": PAY_STATES.get(now.pay, now.pay),
             "attempt": now.attempt,
@@ -42,7 +41,7 @@ def body_of(now: OrderNow, *, history: bool = True) -> dict[str, Any]:
         "created_at": rfc3339(now.created_ms),
         "updated_at": rfc3339(now.updated_ms),
     }
-    for name in ("receipt", "goal", "reason"):
+    for name in ("currency", "receipt", "goal", "reason"):
         if getattr(now, name):
             body[name] = getattr(now, name)
     if now.deadline_ms:

@@ -42,7 +42,9 @@ def buy(
     replayed = reply.headers.get("idempotent-replayed") == "true"
     result = {"http_status": reply.status, "replayed": replayed, "body": reply.body}
     if reply.status < OK_BELOW and not json:
-        print_fields({**reply.body, "key": headers["Idempotency-Key"], **({"replayed": True} if replayed else {})})
+        print_fields(
+            _fields(reply.body) | {"key": headers["Idempotency-Key"]} | ({"replayed": True} if replayed else {})
+        )
     end = _follow(client, reply, echo=not json) if wait and reply.status < OK_BELOW else ""
     if json:
         print_json({**result, "status": end} if end else result)
@@ -50,6 +52,11 @@ def buy(
         raise Complaint(what=explain(reply))
     if end not in {"", DONE}:
         raise Complaint(what=f"the order is {end}", fix=f"look: `turnstile order show {reply.body['order_id']}`")
+
+
+def _fields(body: dict[str, Any]) -> dict[str, Any]:
+    lines = ", ".join(f"{line['quantity']} {line['sku']}" for line in body.get("lines", ()))
+    return {**body, "lines": lines} if lines else body
 
 
 def _items(sku: str, quantity: int, lines: str) -> list[dict[str, Any]]:

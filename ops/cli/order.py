@@ -58,7 +58,7 @@ def list_(
         print_json(page)
         return
     rows = [
-        (one["order_id"], one["status"], one["amount"], one.get("currency", ""), len(one["lines"]), one["created_at"])
+        (one["order_id"], one["status"], one["amount"], one.get("currency", "-"), len(one["lines"]), one["created_at"])
         for one in page["orders"]
     ]
     print_columns(("order", "status", "amount", "currency", "lines", "created"), rows)

@@ -152,6 +152,7 @@ async def test_a_person_brings_it_up_sells_looks_moves_checks_and_stops_it(syste
     assert (code, "closed" in err) == (1, True), err
     assert (await system.json("sku", "open", "poster-a2"))["status"] == "open"
 
+    await journeys(system)
     await moves(system)
     await audits(system)
 
@@ -162,6 +163,31 @@ async def test_a_person_brings_it_up_sells_looks_moves_checks_and_stops_it(syste
     with pytest.raises(runfile.NoBrokerError):
         runfile.read(system.data_dir)
     assert not (system.data_dir / gateways_file.NAME).exists()
+
+
+async def journeys(system) -> None:
+    """Two orders through all roles and the stand-in: one delivered and partly taken back, one cancelled."""
+    card = ("--payment-method", "pm_card_visa", "--wait")
+    several = await system.json("buy", "--lines", "poster-a2:1,hoodie-black:2", "--customer", "eve", *card)
+    single = await system.json("buy", "poster-a2", "--customer", "eve", *card)
+    assert (several["status"], single["status"]) == ("CONFIRMED", "CONFIRMED")
+    listed = (await system.json("order", "list", "--customer", "eve"))["orders"]
+    orders = [bought["body"]["order_id"] for bought in (single, several)]
+    assert [one["order_id"] for one in listed] == orders
+    assert (await system.json("order", "ship", orders[1]))["status"] == "SHIPPED"
+    assert (await system.json("order", "deliver", orders[1]))["status"] == "DELIVERED"
+    await system.json("order", "return", orders[1], "--line", "1", "--quantity", "1", "--restock")
+    await system.json("order", "cancel", orders[0])
+    code, _, err = await system.run("order", "cancel", orders[1])
+    assert (code, "409" in err) == (1, True), err
+
+    async def is_over():
+        back, gone = [await system.json("order", "show", order) for order in reversed(orders)]
+        return (back, gone) if (back["status"], gone["status"]) == ("DELIVERED", "REFUNDED") else None
+
+    back, gone = await eventually(is_over, within_s=30, every_s=0.5)
+    assert (back["payment"]["captured"], back["payment"]["refunded"]) == (16_300, 6_900)
+    assert (gone["payment"]["captured"], gone["payment"]["refunded"]) == (2_500, 2_500)
 
 
 async def moves(system: System) -> None:
