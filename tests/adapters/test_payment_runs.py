@@ -14,6 +14,8 @@ from domain.payment_ask import Done, Patience, PayAsk, Wait
 from domain.payment_run import Run
 from domain.provider import Limited, NotSent, Tags, Unknown
 
+pytestmark = pytest.mark.slow
+
 START_MS = 1_800_000_000_000
 ORDER = "00010203-0405-8607-8809-0a0b0c0d0e0f"
 TAGS = Tags("env", ORDER, 1)

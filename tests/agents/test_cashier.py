@@ -124,6 +124,7 @@ def orders(count):
     return [order_id(b"key", "me", str(number), 0) for number in range(count)]
 
 
+@pytest.mark.slow
 async def test_hundreds_of_slow_payments_take_no_longer_than_one(stage):
     scene = stage(latency_ms=300)
     began = monotonic()
@@ -152,6 +153,7 @@ async def test_an_order_is_authorised_captured_and_refunded_in_turn(stage):
     assert scene.desk.jobs == 0
 
 
+@pytest.mark.slow
 async def test_a_queue_of_payments_never_goes_over_the_provider_s_limit_and_loses_none(stage):
     scene = stage(per_s=95, writes_per_s=100)
     began = monotonic()
@@ -162,6 +164,7 @@ async def test_a_queue_of_payments_never_goes_over_the_provider_s_limit_and_lose
     assert scene.value("turnstile_payment_calls_total", call="Create", reply="Limited") is None
 
 
+@pytest.mark.slow
 async def test_while_the_provider_is_out_few_ask_it_and_afterwards_nobody_is_lost(stage):
     scene = stage(unavailable=1.0)
     calls = []
@@ -208,6 +211,7 @@ async def test_an_event_of_the_same_chunk_that_undoes_a_request_keeps_it_from_be
     assert scene.written.commands == []
 
 
+@pytest.mark.slow
 async def test_what_stays_unknown_past_its_retries_is_an_alarm_that_names_the_order(stage, caplog):
     scene = stage(request_lost=1.0)
     (order,) = orders(1)
