@@ -3,9 +3,11 @@
 The behaviour itself is tests/integration/test_duty.py's, on a real broker.
 """
 
+import asyncio
 import hashlib
 import inspect
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -205,3 +207,60 @@ async def test_where_reading_is_is_the_first_record_that_is_not_handled(fetching
     await fetching.fetch(100, 149)
     fetching.done(first)
     assert await fetching.consumer.at(SOURCE) == 100
+
+
+class Waiting:
+    """Events that wait, as Faust hands them to an agent; notes which are acked."""
+
+    def __init__(self, chunks: int) -> None:
+        self._events = [
+            SimpleNamespace(message=SimpleNamespace(tp=SOURCE, value=number), number=number) for number in range(chunks)
+        ]
+        self.enable_acks = True
+        self.acked: list[int] = []
+
+    async def events(self):
+        for event in self._events:
+            yield event
+        await asyncio.Event().wait()
+
+    async def ack(self, event) -> None:
+        self.acked.append(event.number)
+
+
+@pytest.mark.parametrize(("gathers", "taken"), [(False, [[0], [1], [2]]), (True, [[0, 1, 2]])])
+async def test_an_agent_takes_chunk_by_chunk_or_all_that_wait_and_acks_what_was_taken(gathers, taken):
+    stream, seen = Waiting(3), []
+
+    async def take(chunks) -> None:
+        assert stream.acked == [number for numbers in seen for number in numbers]
+        seen.append([value for _, value in chunks])
+
+    app = chunk_app("127.0.0.1:9092", "turnstile.relay", "r1@abc", [SOURCE.topic], take, gathers=gathers)
+    (agent,) = app.agents.values()
+    task = asyncio.ensure_future(agent.fun(stream))
+    async with asyncio.timeout(10):
+        while len(stream.acked) < 3:
+            await asyncio.sleep(0)
+    assert (seen, stream.acked, stream.enable_acks) == (taken, [0, 1, 2], False)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+@pytest.mark.parametrize("gathers", [False, True])
+async def test_what_is_cancelled_is_not_acked(gathers):
+    stream, begun = Waiting(3), asyncio.Event()
+
+    async def take(chunks) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    app = chunk_app("127.0.0.1:9092", "turnstile.relay", "r1@abc", [SOURCE.topic], take, gathers=gathers)
+    (agent,) = app.agents.values()
+    task = asyncio.ensure_future(agent.fun(stream))
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert stream.acked == []
