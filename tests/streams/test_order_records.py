@@ -18,7 +18,7 @@ from tests.properties.order_partition import OrderPartition
 STORIES = {
     "born and confirmed": (
         "born o1 ann tee 2", "authorised o1#1 1000", "committed o1/0", "captured o1#1 1000", "booked o1", "ship o1",
-        "return o1 r1 0 1 restock", "refunded o1#1 r1", "returned o1/0", "deliver o1",
+        "return o1 r1 0 1 restock", "refunded o1#1 r1", "returned o1/0 r1", "deliver o1",
     ),
     "placed and refused": ("place o1 ann a:1@0,b:2@1", "granted o1@0 1:100", "refused o1@1 sold-out", "released o1/1"),
     "cancelled before it was born": ("cancel o1 ann", "born o1 ann tee 1", "released o1/0", "hint o1#1", "orphan o1#1"),
