@@ -27,6 +27,8 @@ class Operator(Process):
         super().__init__(world, "operator")
         self.sender = Sender(self, "operator")
         self._restocks = 0
+        self.first_units: dict[str, int] = {}
+        """By SKU, where they are not drawn."""
 
     def open_sale(self) -> None:
         """Pools, first units, and the sale opens."""
@@ -34,7 +36,9 @@ class Operator(Process):
         weather = self.world.weather
         for sku, part in self.world.skus.items():
             policy = SetPolicy(sku, 0, PRICE, "EUR", weather.limit, weather.hold_ms, "key1")
-            self.sender.send(part, Role.OPS, [policy, Adjust(sku, rng.randint(1, 6), "initial", "")])
+            self.sender.send(
+                part, Role.OPS, [policy, Adjust(sku, self.first_units.get(sku) or rng.randint(1, 6), "initial", "")]
+            )
             self.sender.send(part, Role.OPS, [Open(sku, 1)])
 
     def plan(self) -> None:

@@ -18,6 +18,7 @@ class Scheduler:
     def __init__(self) -> None:
         self.now_ms = 0
         self.events = 0
+        self.events_max = EVENTS_MAX
         self._heap: list[tuple[int, int, Callable[..., None], tuple[Any, ...]]] = []
         self._serial = 0
 
@@ -33,7 +34,7 @@ class Scheduler:
             self.now_ms, _, call, args = heappop(heap)
             self.events += 1
             call(*args)
-            if self.events > EVENTS_MAX:
+            if self.events > self.events_max:
                 message = f"{self.events} events at {self.now_ms} ms"
                 raise RunawayError(message)
         self.now_ms = time_ms
