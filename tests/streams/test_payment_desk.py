@@ -120,16 +120,22 @@ def test_what_the_order_no_longer_waits_for_is_not_sent_any_more(scene, news, dr
     assert job.run.may_send(create, NOW_MS) is not dropped
 
 
-def test_voids_and_refunds_are_never_dropped():
+def test_a_void_is_never_dropped_and_a_refund_only_when_it_is_settled():
     scene = Scene(TO_COMPENSATION)
     jobs = [
         *scene.hear(ask("void", intent="pi"), pay="V"),
         *scene.hear(ask("refund", intent="pi", amount=900), order=OTHER, pay="R"),
     ]
     calls = [job.run.step(NOW_MS) for job in jobs]
-    for order in (ORDER, OTHER):
-        scene.hear(order=order, pay="X", attempt=3)
-    assert [job.run.may_send(call, NOW_MS) for job, call in zip(jobs, calls, strict=True)] == [True, True]
+
+    def sent():
+        return [job.run.may_send(call, NOW_MS) for job, call in zip(jobs, calls, strict=True)]
+
+    scene.hear(pay="X", attempt=3)
+    scene.hear(order=OTHER, pay="R", kind="progressed")
+    assert sent() == [True, True]
+    scene.hear(order=OTHER, pay="F")
+    assert sent() == [True, False]
 
 
 def test_two_refunds_of_an_order_are_two_requests():
