@@ -1,5 +1,6 @@
 """An order as it is known now: folded from its events, or read from SQL, or the one on top of the other."""
 
+from sys import intern
 from typing import NamedTuple
 
 import msgspec
@@ -114,7 +115,7 @@ def follow(now: OrderNow, event: OrderEvent) -> None:
     Of several states passed at once, only the last one's event tells more than the state: it says where the money is.
     """
     now.version = event.version
-    now.state = event.state
+    now.state = intern(event.state)
     now.updated_ms = event.time_ms
     now.partial = event.partial or now.partial
     now.customer = event.customer or now.customer
@@ -131,9 +132,9 @@ def follow(now: OrderNow, event: OrderEvent) -> None:
 
 def _tell(now: OrderNow, event: OrderEvent) -> None:
     now.compensating = event.compensating
-    now.goal = event.goal
-    now.reason = event.reason
-    now.pay = event.pay
+    now.goal = intern(event.goal)
+    now.reason = intern(event.reason)
+    now.pay = intern(event.pay)
     now.action = event.action or (now.action if event.attempt == now.attempt else "")
     now.attempt = event.attempt
     now.amount = event.amount
@@ -155,11 +156,11 @@ def transition_of(event: OrderEvent) -> Transition:
     """Of an event `changed`."""
     return Transition(
         event.sequence,
-        event.came_from,
-        event.to,
+        intern(event.came_from),
+        intern(event.to),
         event.time_ms,
-        event.reason,
-        event.cause,
+        intern(event.reason),
+        intern(event.cause),
         event.compensating,
         event.deadline_ms,
     )

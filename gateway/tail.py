@@ -19,9 +19,9 @@ from streams.batcher import Batch
 from streams.order_events import Decided, OrderEvent
 from streams.order_records import OrderCommand
 
-ORDERS_MAX = 200_000
-"""Orders that SQL does not have yet, about 1.5 KiB each: 300 MiB. At 150 a second SQL may be away for 20 minutes; then
-the oldest leave, and who asks for one of them is told to come again."""
+ORDERS_MAX = 150_000
+"""Orders that SQL does not have yet, 2.3 KiB each: 330 MiB. At 150 a second SQL may be away for 16 minutes; then the
+oldest leave, and who asks for one of them is told to come again."""
 KEYS_HALF_MAX = 50_000
 TELLING = frozenset({"changed", "progressed"})
 """Kinds of events after which an order is another than before."""

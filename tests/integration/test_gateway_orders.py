@@ -182,6 +182,26 @@ async def test_a_single_line_becomes_an_order_with_another_card_on_the_same_hold
     assert (late.status, late.body["outcome"]) == (409, "refused")
 
 
+async def test_a_cancel_before_the_order_is_born_is_accepted_and_holds(shop, desk, skus):
+    here, there = shop
+    await here.open_sku(skus[0], 5)
+    bought = await here.buy("ann", "k1", skus[0], payment_method="pm_card_visa")
+    place = bought.headers["Location"]
+    gone = await there.ask("POST", f"{place}/cancel", customer="ann")
+    assert (gone.status, gone.body["outcome"]) == (200, "accepted"), gone
+    for till in shop:
+        await until(till, place, "CANCELLED")
+    async with hands(desk):
+        await desk.send(0, born_of(desk, bought, "ann" + here.whose), role=Role.RELAY)
+
+        async def is_released():
+            body = (await there.ask("GET", place, customer="ann")).body
+            return body["lines"][0]["state"] == "closed" if body["lines"] else None
+
+        await eventually(is_released)
+    assert (await here.ask("GET", place, customer="ann")).body["status"] == "CANCELLED"
+
+
 async def test_cancel_return_and_refund(shop, desk, skus):
     here, there = shop
     async with hands(desk):
