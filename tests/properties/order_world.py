@@ -101,10 +101,11 @@ def stock_content(partition: Partition) -> Any:
 
 
 class Machine:
-    """All that can happen in a world. `start` = "born" (a granted line) or "placed" (two lines, one partition)."""
+    """All that can happen in a world. `start` = "born" (a granted line), "placed" or "partial" (two lines)."""
 
     def __init__(self, start: str = "born") -> None:
         self.lines = (0,) if start == "born" else (1, 2)
+        self.partial = start == "partial"
         partition = OrderPartition()
         shop = Partition(clk=partition.clk)
         for line in self.lines:
@@ -137,10 +138,10 @@ class Machine:
     def row(self, world: World):
         return self.orders.states[world.order].get(NAME)
 
-    def held(self, world: World) -> set[int]:
-        """States of the order's rows in stock."""
+    def held(self, world: World) -> list[int]:
+        """States of the order's rows in stock, as far as it has any."""
         rows = self.shops.states[world.stock].owner.rows
-        return {row.state for line in self.lines if (row := rows.get(hold_id(NAME, line))) is not None}
+        return [row.state for line in self.lines if (row := rows.get(hold_id(NAME, line))) is not None]
 
     def _fate(self, world: World):
         luck, row = world.luck, self.row(world)
@@ -198,7 +199,7 @@ class Machine:
         elif kind == "place":
             lines = tuple(o.PlacedLine(line, f"tee{line}", 0, 1) for line in self.lines)
             until = self.orders.states[0].clk + 600_000
-            place = o.Place(NAME, customer("ann"), fingerprint("f"), False, until, lines, "pm_1", b"")
+            place = o.Place(NAME, customer("ann"), fingerprint("f"), self.partial, until, lines, "pm_1", b"")
             yield self._tell(world, place)
         elif kind == "answer":
             yield self._tell(world, message[1])
@@ -231,14 +232,19 @@ class Machine:
 
     def _reserve(self, shop: Partition) -> o.Reserved:
         lines = tuple(s.Line(line, f"tee{line}", 1) for line in self.lines)
-        asked_all = s.ReserveAll(NAME, customer("ann"), False, shop.clk + 1, fingerprint("f"), lines)
+        asked_all = s.ReserveAll(NAME, customer("ann"), self.partial, shop.clk + 1, fingerprint("f"), lines)
         code = outcome_of(shop, asked_all)
-        granted = [o.GrantedLine(line, PRICE, "EUR", shop.clk + HOLD_MS) for line in self.lines]
-        return o.Reserved(NAME, 0, code, tuple(granted) if code == Outcome.GRANTED else (), ())
+        granted = self.lines if code == Outcome.GRANTED else ()
+        if self.partial and granted:  # what relays read from the facts
+            refused = shop.owner.refusals
+            granted = tuple(line for line in self.lines if refused.get(hold_id(NAME, line)) is None)
+        terms = tuple(o.GrantedLine(line, PRICE, "EUR", shop.clk + HOLD_MS) for line in granted)
+        rest = tuple((line, int(Outcome.SOLD_OUT)) for line in self.lines if line not in granted)
+        return o.Reserved(NAME, 0, code, terms, rest if terms else ())
 
     # --- money -------------------------------------------------------------------------------------------------
 
-    def _pay(self, world: World, kind: str, attempt: int):
+    def _pay(self, world: World, kind: str, attempt: int, amount: int):
         """The provider does what it is asked once, and again what it did before; fate chooses where it may."""
         intents = world.intents.ljust(attempt, "-")
         now = intents[attempt - 1]
@@ -254,7 +260,6 @@ class Machine:
             if outcome is None:
                 yield told
                 continue
-            amount = PRICE * len(self.lines)
             answer = o.PayAnswered(NAME, attempt, operation, outcome, f"pi_{attempt}", amount)
             yield told._replace(bag=told.bag | {("answer", answer)})
 
@@ -318,5 +323,5 @@ def asked(partition: OrderPartition) -> list[tuple]:
             elif ask.kind == Ask.CONFIRM:
                 messages.append((ask.kind,))
             else:
-                messages.append((ask.kind, ask.attempt))
+                messages.append((ask.kind, ask.attempt, ask.amount))
     return messages
