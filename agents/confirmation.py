@@ -8,6 +8,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple, TypeVar
 
 from aiokafka import ConsumerRecord, TopicPartition
@@ -15,7 +16,8 @@ from aiokafka import ConsumerRecord, TopicPartition
 from adapters.mail.mailer import Mailer, mailer_of
 from adapters.sealing import Sealer
 from adapters.sql.database import Database, SqlAwayError
-from adapters.sql.pool_rows import pools_of
+from adapters.sql.pool_rows import Pools
+from adapters.sql.reading import NOWHERE
 from adapters.sql.store import Applied, OrderChunk, Span, StockChunk, Store
 from agents import duty as duties
 from agents import exits
@@ -31,7 +33,7 @@ from streams.actions import Action
 from streams.chunks import Chunk
 from streams.metrics import ConfirmationMetrics
 from streams.order_events import OrderEvent, decode
-from streams.records import decode_decided, decode_fact
+from streams.records import UndecodableError, decode_decided, decode_fact
 from streams.topics import named
 
 PROGRAM = "confirmation"
@@ -119,18 +121,33 @@ class Confirmation:
         context.excuse(False)  # noqa: FBT003 - it is a state
 
     def _prepared(self, records: Records) -> Work:
-        """UndecodableError for what no owner writes: nothing after it can be right."""
+        """Decoded. What cannot be is told and left out: only owners write these topics, and an order misses its own."""
         work = Work([], [])
         for (topic, partition), some in records.items():
             span = Span(topic, partition, some[0].offset, some[-1].offset)
             if topic == self._orders:
-                decoded = [decode(record.headers, record.value) for record in some]
-                work.orders.append(OrderChunk(span, [event for event in decoded if isinstance(event, OrderEvent)]))
+                events = (self._read(record, _event) for record in some)
+                work.orders.append(OrderChunk(span, [event for event in events if event is not None]))
             else:
-                facts = [decode_fact(record.value) for record in some]
-                pools = pools_of(decode_decided(fact.body) for fact in facts)
-                work.stock.append(StockChunk(span, pools, max(fact.ledger_offset for fact in facts)))
+                pools = Pools({}, {})
+                offsets = [self._read(record, partial(_take_fact, pools)) for record in some]
+                last = max((offset for offset in offsets if offset is not None), default=NOWHERE.ledger_offset)
+                work.stock.append(StockChunk(span, pools, last))
         return work
+
+    def _read(self, record: ConsumerRecord, decoded: Callable[[ConsumerRecord], T]) -> T | None:
+        try:
+            return decoded(record)
+        except UndecodableError as error:
+            self._log(
+                Action.EVENT_UNREADABLE,
+                topic=record.topic,
+                partition=record.partition,
+                offset=record.offset,
+                reason=str(error),
+            )
+            self._metrics.alarm(Action.EVENT_UNREADABLE.label)
+            return None
 
     async def _apply(self, work: Work, *, is_news: bool = True) -> Applied:
         applied = await self._answered(lambda: self._store.apply_all(work.orders, work.stock, mail=is_news))
@@ -141,27 +158,42 @@ class Confirmation:
     async def _answered(self, work: Callable[[], T]) -> T:
         """Do it in a thread, again and again while SQL is away: nothing is lost, and orders go on without it."""
         wait_s, away_s = AGAIN_S, 0.0
-        while True:
-            try:
-                done = await asyncio.to_thread(work)
-            except SqlAwayError as error:
-                if not away_s:
-                    away_s = time.monotonic()
-                    self._sql_away(str(error))
-                await asyncio.sleep(wait_s)
-                wait_s = min(AGAIN_S_MAX, wait_s * 2)
-                continue
+        try:
+            while True:
+                try:
+                    done = await asyncio.to_thread(work)
+                except SqlAwayError as error:
+                    if not away_s:
+                        away_s = time.monotonic()
+                        self._sql_away(str(error))
+                    await asyncio.sleep(wait_s)
+                    wait_s = min(AGAIN_S_MAX, wait_s * 2)
+                    continue
+                if away_s:
+                    self._log(Action.SQL_BACK, seconds=round(time.monotonic() - away_s, 1))
+                return done
+        finally:
             if away_s:
-                self._log(Action.SQL_BACK, seconds=round(time.monotonic() - away_s, 1))
                 self._metrics.sql_away.set(0)
                 self._context.excuse(False)  # noqa: FBT003 - it is a state
-            return done
 
     def _sql_away(self, reason: str) -> None:
         self._log(Action.SQL_AWAY, reason=reason)
         self._metrics.alarm(Action.SQL_AWAY.label)
         self._metrics.sql_away.set(1)
         self._context.excuse(True)  # noqa: FBT003 - it is a state
+
+
+def _event(record: ConsumerRecord) -> OrderEvent | None:
+    event = decode(record.headers, record.value or b"")
+    return event if isinstance(event, OrderEvent) else None
+
+
+def _take_fact(pools: Pools, record: ConsumerRecord) -> int:
+    """Fold it; its ledger offset."""
+    fact = decode_fact(record.value or b"")
+    pools.take(decode_decided(fact.body))
+    return fact.ledger_offset
 
 
 def _booked(events: Sequence[OrderEvent]) -> list[Booked]:

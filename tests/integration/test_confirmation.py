@@ -78,11 +78,15 @@ def copy(stage):
 
 
 async def test_orders_are_copied_and_told_once_they_are_booked(stage, log, copy):
+    for topic in (stage.topics.order_events.name, stage.topics.stock_events.name):
+        await log.append(topic, 0, b"what no owner writes")
     await publish(stage, *journey(1))
     with copy.agent("c1") as agent:
         await copy.until("CONFIRMED", order_of(1))
         told = await eventually(lambda: booked(stage, log), what="Booked")
         assert set(told) == {Booked(parse_order(order_of(1)), 4)}
+        for topic in (stage.topics.order_events.name, stage.topics.stock_events.name):
+            await agent.until_logged("event.unreadable", topic=topic, offset=0)
         await publish(stage, *journey(2, partition=3))
         await copy.until("CONFIRMED", order_of(2, 3))
         assert agent.stop() == exits.STOPPED
