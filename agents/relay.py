@@ -1,9 +1,12 @@
 """The relay: from stock's facts to orders, from orders' events to stock. Stateless: streams/relaying.py has the rules.
 
-One write a chunk and topic, acked before the chunk is; what a kill makes it write twice, both folds absorb.
+One write of all that waits, acked before it is; what a kill makes it write twice, both folds absorb.
 """
 
+import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
+from typing import Any
 
 from aiokafka import ConsumerRecord, TopicPartition
 
@@ -11,17 +14,23 @@ from agents.appender import Appender
 from agents.command_writer import CommandWriter
 from agents.duty import Context, Duty
 from agents.duty import run as run_duty
-from domain.orders import OrderCommand
 from domain.roles import Role
-from domain.stock import Command
 from settings import RelaySettings
+from streams import relaying
 from streams.actions import Action
+from streams.chunks import Chunk
 from streams.order_events import OrderEvent, decode
-from streams.records import UndecodableError, decode_fact
-from streams.relaying import to_orders, to_stock
+from streams.records import decode_fact
 from streams.topics import named
 
 PROGRAM = "relay"
+
+
+class Commands(defaultdict[int, list[Any]]):
+    """By partition."""
+
+    def __init__(self) -> None:
+        super().__init__(list)
 
 
 def run(settings: RelaySettings) -> int:
@@ -54,47 +63,39 @@ class Relay:
         await self._stock.stop()
         await self._letters.stop()
 
-    async def take(self, source: TopicPartition, records: Sequence[ConsumerRecord]) -> None:
-        """Pass on what a chunk of one partition asks or answers."""
-        if source.topic == self._context.topics.stock_events.name:
-            await self._take_facts(source, records)
-        else:
-            await self._take_events(source, records)
+    async def take_all(self, chunks: Sequence[Chunk]) -> None:
+        """Pass on what the chunks ask and answer."""
+        to_orders, to_stock = Commands(), Commands()
+        for source, records in chunks:
+            facts = source.topic == self._context.topics.stock_events.name
+            for record in records:
+                try:
+                    if facts:
+                        self._take_fact(source, record, to_orders)
+                    else:
+                        self._take_event(source, record, to_stock)
+                except (ValueError, LookupError) as error:  # UndecodableError is a ValueError
+                    await self._letters.bury(self._context.topics.dead_letters.name, source, record, str(error))
+                    self._context.metrics.dead_letters.inc()
+        await asyncio.gather(self._orders.write(to_orders), self._stock.write(to_stock))
 
-    async def _take_facts(self, source: TopicPartition, records: Sequence[ConsumerRecord]) -> None:
-        wanted: dict[int, list[OrderCommand]] = {}
-        partitions = self._context.identity.partitions
-        for record in records:
-            try:
-                told = to_orders(source.partition, decode_fact(record.value or b""), partitions)
-            except (UndecodableError, LookupError) as error:
-                await self._bury(source, record, error)
-                continue
-            for home, commands in told.commands.items():
-                wanted.setdefault(home, []).extend(commands)
-            for problem in told.problems:
-                self._alarm(source, record, problem)
-        await self._orders.write(wanted)
+    def _take_fact(self, source: TopicPartition, record: ConsumerRecord, wanted: Commands) -> None:
+        fact = decode_fact(record.value or b"")
+        told = relaying.to_orders(source.partition, fact, self._context.identity.partitions)
+        for home, commands in told.commands.items():
+            wanted[home].extend(commands)
+        for problem in told.problems:
+            self._alarm(source, record, problem)
 
-    async def _take_events(self, source: TopicPartition, records: Sequence[ConsumerRecord]) -> None:
-        wanted: dict[int, list[Command]] = {}
-        for record in records:
-            try:
-                event = decode(record.headers, record.value or b"")
-                told = to_stock(event) if isinstance(event, OrderEvent) and event.asks else {}
-            except (ValueError, LookupError) as error:  # UndecodableError is a ValueError
-                await self._bury(source, record, error)
-                continue
-            for partition, commands in told.items():
-                if 0 <= partition < self._context.identity.partitions:
-                    wanted.setdefault(partition, []).extend(commands)
-                else:
-                    self._alarm(source, record, f"asks something of partition {partition}, which does not exist")
-        await self._stock.write(wanted)
-
-    async def _bury(self, source: TopicPartition, record: ConsumerRecord, error: Exception) -> None:
-        await self._letters.bury(self._context.topics.dead_letters.name, source, record, str(error))
-        self._context.metrics.dead_letters.inc()
+    def _take_event(self, source: TopicPartition, record: ConsumerRecord, wanted: Commands) -> None:
+        event = decode(record.headers, record.value or b"")
+        if not isinstance(event, OrderEvent) or not event.asks:
+            return
+        for partition, commands in relaying.to_stock(event).items():
+            if 0 <= partition < self._context.identity.partitions:
+                wanted[partition].extend(commands)
+            else:
+                self._alarm(source, record, f"asks something of partition {partition}, which does not exist")
 
     def _alarm(self, source: TopicPartition, record: ConsumerRecord, problem: str) -> None:
         log, metrics = self._context.log, self._context.metrics
