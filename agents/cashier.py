@@ -102,8 +102,7 @@ class Cashier:
                 reply = await self._call(job, step)
                 last = _reason(reply) or last
                 step = run.step(wall_ms(), reply)
-        if run.tries >= ALARM_TRIES:
-            self._stuck[job.ask.kind] -= 1
+        self._stuck[job.ask.kind] -= bool(job.alarmed)
         return step
 
     async def _call(self, job: Job, call: Call) -> Reply:
@@ -127,9 +126,10 @@ class Cashier:
     def _alarm(self, job: Job, reason: str) -> None:
         """At the alarm's number of tries, and whenever that has doubled."""
         tries = job.run.tries
-        if tries < ALARM_TRIES or (tries // ALARM_TRIES).bit_count() != 1 or tries % ALARM_TRIES:
+        if tries < max(ALARM_TRIES, 2 * job.alarmed):
             return
-        self._stuck[job.ask.kind] += tries == ALARM_TRIES
+        self._stuck[job.ask.kind] += not job.alarmed
+        job.alarmed = tries
         self._till.alarmed(self._till.alarm.label)
         _, order, attempt, _ = job.ask.tags
         self._till.log(

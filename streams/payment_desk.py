@@ -45,6 +45,8 @@ class Job:
         self.wake: Callable[[], None] = _nobody
         self.prolonged_ms = 0
         """The deadline at which its order was last told to live longer."""
+        self.alarmed = 0
+        """The number of tries at which somebody was last told that it takes long."""
 
     @property
     def ask(self) -> PayAsk:
