@@ -155,6 +155,7 @@ def test_a_setting_that_is_none_is_an_error(turnstile, settings, what):
         (("sku", "add", "x", "--units", "1"), "--price"),
         (("demo", "--hot", "1.5"), "--hot"),
         (("demo", "--shoppers", "0"), "--shoppers"),
+        (("demo", "--brownout", "soon"), "a number with ms or s"),
         (("up", "--workers", "0"), "--workers"),
         (("move", "0"), "worker"),
         (("ledger",), "Usage: turnstile ledger"),
@@ -224,6 +225,8 @@ def test_the_demo_ends_with_its_verdict_as_json_and_as_exit_code(monkeypatch, ca
         "double_holds": 0, "duplicates": 3, "duplicates_absorbed": 3, "undecided": 0, "wrong_answers": 0,
         "fifo_violations": 0, "violations": 0, "decisions_per_s": 1.0, "p50_ms": 1.0, "p99_ms": 2.0, "killed": "w1",
         "claimed_by": "w2", "decided_at_kill": 0.5, "failover_s": 0.7, "verdict": verdict,
+        "orders": 2, "confirmed": 1, "declined": 1, "captured": 100, "refunded": 0, "voided": 0,
+        "confirmed_amount": 100, "double_charges": 0, "stuck_orders": 0,
     }  # fmt: skip
 
     async def ran(*_: object) -> Judgement:
