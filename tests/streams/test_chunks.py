@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 from aiokafka import ConsumerRecord
-from faust import Stream
+from faust import App, Stream
+from faust.tables.recovery import Recovery
 from faust.transport.consumer import Consumer as BaseConsumer
 from faust.transport.consumer import ThreadDelegateConsumer
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer
@@ -36,6 +37,11 @@ READ = {
     Consumer._new_consumer_thread: "fc3fb245",
     AIOKafkaConsumerThread._create_worker_consumer: "89e6d171",
     AIOKafkaConsumerThread.seek_to_beginning: "44d5e0dc",
+    App._new_transport: "29108464",
+    App._on_partitions_revoked: "f21b5112",
+    Recovery._resume_streams: "ef61c97c",
+    Stream._c_aiter: "e79cc68b",
+    Stream._py_aiter: "75e8b5ae",
     Stream.ack: "8825cf9d",
 }
 """Methods that are overridden, or called, or whose ways the overrides rely on, with a digest of their source."""
