@@ -2,18 +2,44 @@
 
 from typing import TYPE_CHECKING
 
-from domain.orders import ALL_LINES, Cancel, Deliver, Refund, Ship, TakeBack
+from domain.orders import ALL_LINES, Cancel, Deliver, Pay, Refund, Settle, Ship, TakeBack
 from tests.simulation.operator import Operator
 
 if TYPE_CHECKING:
     from tests.simulation.journey import Journey
     from tests.simulation.shopper import Wanted
 
+LOOK_MS = 400
+SETTLED_OF = {
+    Pay.VOIDING: {"voided", "captured", "refunded"},
+    Pay.CAPTURING: {"voided", "captured"},
+    Pay.REFUNDING: {"refunded"},
+}
+"""What an operator may say while this is asked for."""
+
 
 class Clerk(Operator):
     """Its wishes come twice, early and late; what does not fit is refused."""
 
     world: "Journey"
+
+    def plan(self) -> None:
+        super().plan()
+        if self.world.trade.settled:
+            self.later(LOOK_MS, self._look)
+
+    def _look(self) -> None:
+        """At orders that wait for the provider, and at the provider."""
+        world, rng = self.world, self.world.rng
+        for part in world.orders:
+            for order, row in part.referee.rows.rows.items():
+                if row.pay in SETTLED_OF and rng.random() < world.trade.settled:
+                    found = world.provider.truth(world.text(order), row.attempt)
+                    if found in SETTLED_OF[row.pay]:
+                        world.count(f"settled: {found}")
+                        self.soon(rng.randint(0, 200), part, Settle(order, "clerk", "looked up", found))
+        if world.faulty:
+            self.later(LOOK_MS, self._look)
 
     def serve(self, wanted: "Wanted") -> None:
         """Plan what is wished for one order."""

@@ -116,6 +116,8 @@ class KilledOnce(Journey):
             another_method=0.0,
             shipped=0.0,
             expired_authorisations=0.0,
+            pending_refund=0.0,
+            settled=0.0,
             outage_ms=0,
             ack_on_receipt=True,
             agents_reassigned=0.0,

@@ -54,7 +54,12 @@ class Provider:
     def calm(self) -> None:
         """No fault any more; what hangs still comes."""
         quiet = type(self.book.behaviour)(
-            declines=self.book.behaviour.declines, latency_ms=1, reads_per_s=0, writes_per_s=0
+            declines=self.book.behaviour.declines,
+            latency_ms=1,
+            reads_per_s=0,
+            writes_per_s=0,
+            refund_ms=self.book.behaviour.refund_ms,
+            kept_ms=self.book.behaviour.kept_ms,
         )
         self.book.behave(quiet)
         self.book.brown_out(0, 0)
@@ -63,6 +68,17 @@ class Provider:
         """All intents of an order."""
         self.book.advance(self.now_ms)
         return [charge_of(intent) for intent in self._intents.get(order_text, {}).values()]
+
+    def truth(self, order_text: str, attempt: int) -> str:
+        """What an operator who looks an attempt up finds that can change no more: voided, captured, refunded, or ""."""
+        self.book.advance(self.now_ms)
+        for intent in self._intents.get(order_text, {}).values():
+            if intent.metadata["attempt"] == str(attempt):
+                if intent.status == "canceled":
+                    return "voided"
+                if intent.captured:
+                    return "refunded" if intent.refunded == intent.captured else "captured"
+        return ""
 
     def restless(self) -> str:
         """Calls that are executed late, and mail."""

@@ -30,6 +30,9 @@ class Trade(NamedTuple):
     another_method: float
     shipped: float
     expired_authorisations: float
+    pending_refund: float
+    settled: float
+    """By an operator who looked at the provider, while nobody answers."""
     outage_ms: int
     ack_on_receipt: bool
     """Whether the payment agents commit what they have read before they have done it."""
@@ -45,8 +48,6 @@ def draw_trade(rng: Random, weather: Weather) -> tuple[Weather, Trade]:
     weather = weather._replace(
         partitions=pick((1, 2, 2, 3)),
         poison=0.0,
-        whim=0.0,
-        clone=0.0,
         hold_ms=pick((900, 2500, 12_000)),
         limit=pick((1, 2, 5)),
         load_ms=pick((2500, 4000, 6000)),
@@ -77,6 +78,7 @@ def draw_trade(rng: Random, weather: Weather) -> tuple[Weather, Trade]:
         hang_ms=pick((500, 3000)),
         latency_ms=pick((1, 30)),
         kept_ms=KEPT_MS,
+        refund_ms=pick((300, 2000)),
         reads_per_s=0,
         writes_per_s=0,
         webhook_doubled=pick((0.0, 0.3)),
@@ -99,6 +101,8 @@ def draw_trade(rng: Random, weather: Weather) -> tuple[Weather, Trade]:
         another_method=pick((0.0, 0.3, 0.8)),
         shipped=pick((0.3, 0.7)),
         expired_authorisations=pick((0.0, 0.0, 0.2)),
+        pending_refund=pick((0.0, 0.2)),
+        settled=pick((0.0, 0.3)),
         outage_ms=pick((0, 0, 0, 3000)),
         ack_on_receipt=pick((False, True)),
         agents_reassigned=pick((0.0, 1.0, 3.0)),
