@@ -12,6 +12,7 @@ COMPLETED = "completed"
 FAILED = "failed"
 REFUNDED = "refunded"
 _STATUS = {
+    Pay.NONE: FAILED,  # of an attempt: it is over, and there is no other yet
     Pay.ABANDONING: FAILED,
     Pay.CAPTURED: COMPLETED,
     Pay.CLOSED: FAILED,
