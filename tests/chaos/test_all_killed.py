@@ -24,7 +24,7 @@ KILL_AFTER = 45
 
 
 async def test_every_202_has_one_decision_and_every_answer_is_the_ledgers(stage):
-    workers = [stage.worker(f"w{number}") for number in (1, 2)]
+    workers = [stage.worker("w1"), stage.worker("w2"), stage.program("o1", "agents", "order", worker="o1")]
     gateways = [stage.gateway(f"g{number}", rate_per_s=0) for number in (1, 2)]
     with ExitStack() as running:
         for program in (*workers, *gateways):
