@@ -1,5 +1,6 @@
 """Orders after the purchase, for whoever made them: look, list, pay, cancel."""
 
+import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query
@@ -19,6 +20,7 @@ from gateway.wishes import NO_ORDER, carry_out, check_owner, order_of, wish_key
 router = APIRouter(prefix="/v1/orders", tags=["orders"])
 
 PAGE_MAX = 100
+_TAG = re.compile(r'"(\d{1,9})\.(\d{1,9})"')
 ME = "me"
 PROBLEM: dict[str, Any] = {"model": ProblemBody}
 READING: dict[int | str, dict[str, Any]] = dict.fromkeys((401, 404, 429, 503), PROBLEM)
@@ -55,7 +57,7 @@ async def show(
     if not caller.is_ops and customer != caller.customer.hex():
         raise ProblemError(Problem.NOT_FOUND, NO_ORDER)
     headers = {"ETag": f'"{tag}"', "Cache-Control": "private, no-cache"}
-    if if_none_match is not None and f'"{tag}"' in if_none_match:
+    if if_none_match is not None and _is_known(if_none_match, tag):
         return Response(status_code=304, headers=headers)
     return JSONResponse(body, headers=headers)
 
@@ -102,6 +104,12 @@ async def cancel(order_id: str, caller: Caller, desk: Desk, idempotency_key: Ide
     await check_owner(desk, order, caller)
     wish = Cancel(order, wish_key(desk, order, "cancel", key), caller.customer)
     return await carry_out(desk, desk.order_customers, wish)
+
+
+def _is_known(tags: str, tag: str) -> bool:
+    """Whether the client has this version, or a later one that another gateway has seen before us."""
+    place = tuple(map(int, tag.split("."))) if "." in tag else (0, 0)
+    return f'"{tag}"' in tags or any((int(version), int(step)) >= place for version, step in _TAG.findall(tags))
 
 
 def check_ready(desk: Service) -> None:
