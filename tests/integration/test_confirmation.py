@@ -4,14 +4,16 @@ import asyncio
 
 import pytest
 
+from adapters.sealing import Sealer
 from adapters.sql.database import Database
+from adapters.sql.mails import MailQueue
 from adapters.sql.reading import Reader
 from adapters.sql.store import Span, Store
 from agents import exits
 from domain.ids import home_partition, order_text, parse_order
 from domain.orders import ALL_LINES, Ask, Booked, Ship
 from domain.roles import Role
-from streams import kafka
+from streams import kafka, keys
 from streams.order_events import OrderEvent, encode, source_of
 from streams.order_records import BATCHES
 from tests.adapters.journeys import interleaved, journey, order_of
@@ -22,6 +24,7 @@ from tests.integration.hands import hands
 from tests.integration.harness import Program, Stage, eventually
 
 pytestmark = pytest.mark.integration
+ADDRESS = b'{"name":"Ada","email":"ada@example.org"}'
 ROWS = ("orders", "order_items", "order_events", "payments", "mails")
 
 
@@ -168,12 +171,16 @@ async def test_a_database_restored_from_an_older_copy_is_filled_from_the_log_wit
 
 async def test_orders_of_a_real_owner_are_confirmed_and_their_rows_rebuilt_from_its_ledger(stage, log, copy):
     desk = Desk(stage, log)
+    sealer = Sealer(copy.database, keys.load_address(stage.data_dir))
     born = [desk.born(number % stage.partitions, f"k{number}") for number in range(20)]
+    born = [one._replace(shipping=sealer.seal(one.customer, one.order, ADDRESS)) for one in born]
     with stage.program("o1", "agents", "order", worker="o1"), copy.agent("c1"):
         async with hands(desk, idle={Ask.CONFIRM}):
             for one in born:
                 await desk.send(home_partition(one.order), one, role=Role.RELAY)
             await copy.until("CONFIRMED", *(order_text(one.order) for one in born))
+        await eventually(lambda: MailQueue(copy.database).counts() == {"sent": 20}, within_s=30)
+        assert len(list((stage.data_dir / "mail").glob("*.eml"))) == 20
         live = dump(copy.database, *ROWS)
         with copy.database.writing() as connection:
             connection.exec_driver_sql("DELETE FROM orders")
@@ -186,3 +193,8 @@ async def test_orders_of_a_real_owner_are_confirmed_and_their_rows_rebuilt_from_
         assert dump(copy.database, *ROWS) == live
         await desk.send(0, Ship(born[0].order, ALL_LINES, 0), role=Role.OPS)
         await copy.until("SHIPPED", order_text(born[0].order))
+        await eventually(lambda: MailQueue(copy.database).counts() == {"sent": 21}, within_s=30)
+    for topic in stage.topics:
+        for partition in range(stage.partitions):
+            for record in await desk.raw(topic.name, partition):
+                assert b"ada" not in (record.value or b"").lower(), f"an address in clear in {topic.name}"
