@@ -28,6 +28,11 @@ class Answers:
         self._news.set()
         return acked
 
+    @property
+    def pending(self) -> bool:
+        """Something is not acked yet."""
+        return bool(self._waiting or self._writing)
+
     async def run(self) -> None:
         """Write for ever."""
         async with asyncio.TaskGroup() as group:

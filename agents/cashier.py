@@ -21,6 +21,7 @@ from streams.paying import answer_of
 from streams.payment_desk import Desk, Job
 
 TIDY_S = 1.0
+LEAVE_S = 0.02
 ALARM_TRIES = len(PATIENCE.retries_ms) + 1
 """A request that is still open after its retries is somebody's business; then at twice as many tries, and so on."""
 RANKS = {Ask.CAPTURE: 0, Ask.REFUND: 1, Ask.VOID: 1, Ask.AUTHORISE: 2, Ask.LOOK: 3, Ask.ORPHAN: 3}
@@ -60,6 +61,13 @@ class Cashier:
         for event in events:
             for job in self._till.desk.hear(event, now_ms):
                 self._till.watch(self._serve(job))
+
+    async def leave(self) -> None:
+        """Call nobody any more; return when the calls in flight are answered, and the orders that waited for that."""
+        gate, answers = self._till.gate, self._till.answers
+        gate.close()
+        while gate.in_flight or answers.pending:  # noqa: ASYNC110 - two conditions, once in a process's life
+            await asyncio.sleep(LEAVE_S)
 
     async def tidy(self) -> None:
         """Keep holds alive whose payments wait, keep to the limit, show what there is; for ever."""

@@ -97,6 +97,14 @@ class Handler(Protocol):
 
 
 @runtime_checkable
+class Leaver(Protocol):
+    """A handler that has more at hand than its chunk."""
+
+    async def leave(self) -> None:
+        """Asked to stop: finish it. Cancelled when that takes longer than FAREWELL_S."""
+
+
+@runtime_checkable
 class Gatherer(Protocol):
     """A handler that is handed all that waits at once: chunks of several partitions, of one in their order."""
 
@@ -203,12 +211,14 @@ class Shell(Service):
         await self._handler.stop()
 
     async def leave(self) -> None:
-        """Finish the chunk at hand, if that is soon done, and begin no other."""
+        """Finish what is at hand, if that is soon done, and begin no other chunk."""
         try:
             async with asyncio.timeout(FAREWELL_S):
                 await self._busy.acquire()
+                if isinstance(self._handler, Leaver):
+                    await self._handler.leave()
         except TimeoutError:
-            self._log(Action.STOPPING, program=self._program, reason="a chunk is left undone")
+            self._log(Action.STOPPING, program=self._program, reason="something is left undone")
 
     def excuse(self, is_excused: bool) -> None:  # noqa: FBT001 - it is a state
         """Whether standing still is for something outside that is away."""

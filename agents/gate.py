@@ -68,6 +68,10 @@ class Gate:
             bucket.per_s = per_s
         self._pump()
 
+    def close(self) -> None:
+        """Let nobody go any more."""
+        self._in_flight_max = 0
+
     @property
     def waiting(self) -> int:
         """Calls that wait."""

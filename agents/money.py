@@ -130,6 +130,10 @@ class MoneyAgent:
         events = (self._read(source, record) for record in records)
         self._cashier.hear([event for event in events if event is not None])
 
+    async def leave(self) -> None:
+        """Wait for the answers to the calls in flight, or their orders would have to ask again, after 30 s."""
+        await self._cashier.leave()
+
     async def stop(self) -> None:
         """Close the connections; calls in flight are asked for again by their orders."""
         await self._provider.close()

@@ -150,7 +150,7 @@ async def test_an_order_is_authorised_captured_and_refunded_in_turn(stage):
     ]  # fmt: skip
     (charge,) = scene.book.charges()
     assert (charge.captured, charge.refunded) == (700, 700)
-    assert scene.desk.jobs == 0
+    await scene.until(lambda: scene.desk.jobs == 0)
 
 
 @pytest.mark.slow
@@ -183,6 +183,18 @@ async def test_while_the_provider_is_out_few_ask_it_and_afterwards_nobody_is_los
     assert {one.order for one in scene.written.commands if isinstance(one, Queued)} == set(orders(30))
     assert len(scene.book.charges()) == 30
     assert scene.circuits[-1] is Circuit.CLOSED
+
+
+async def test_who_leaves_waits_for_what_is_in_flight_and_begins_nothing_more(stage):
+    scene = stage(per_s=5, latency_ms=200)
+    scene.cashier.hear([scene.ask(order, "authorise") for order in orders(10)])
+    await scene.until(lambda: scene.gate.in_flight)
+    await scene.cashier.leave()
+    made = len(scene.book.charges())
+    assert 1 <= made < 10
+    assert len(scene.written.commands) == made
+    await asyncio.sleep(0.5)
+    assert len(scene.book.charges()) == made
 
 
 async def test_a_partition_that_takes_no_answers_stops_no_other(stage):

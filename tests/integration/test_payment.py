@@ -70,6 +70,21 @@ async def test_declined_cards_and_cancelled_orders_leave_no_money_at_the_provide
     await bank.check_money()
 
 
+async def test_an_agent_that_is_asked_to_stop_hears_the_answers_to_its_calls_first(bank_of):
+    bank = bank_of("latency_ms=2000")
+    with bank.orders(), bank.agent("payment", "p1") as payment:
+        async with hands(bank.desk, idle=MONEY):
+            await payment.until_logged("program.ready")
+            await bank.open(bank.born(40))
+            await eventually(lambda: len(bank.stand_in.charges()) == 40, what="all calls are there")
+            assert payment.stop() == exits.STOPPED
+            await eventually(lambda: _captures_asked(bank, 40), every_s=0.5, what="all were authorised")
+
+
+async def _captures_asked(bank, count):
+    return sum(ask.kind == "capture" for event in await bank.events() for ask in event.asks) == count
+
+
 async def test_a_wrong_url_is_told_at_once(stage):
     with stage.program("p1", "agents", "payment", worker="p1", payments="stripe://") as payment:
         await eventually(lambda: payment.returncode is not None, within_s=20)
