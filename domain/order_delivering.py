@@ -88,17 +88,19 @@ def ship(row: Order, command: Ship, _: Now) -> Step:
 
 
 def deliver(row: Order, command: Deliver, _: Now) -> Step:
-    """Units arrived; DELIVERED when all have, or are back already."""
+    """Shipped units arrived; DELIVERED when all units have, or are back already."""
     changed = {}
     for line in _chosen(row, command.line):
-        left = max(0, line.quantity - line.delivered - line.returned)
+        left = max(0, line.shipped - line.delivered - line.returned)
         quantity = left if command.line == ALL_LINES else command.quantity
-        if line.delivered + quantity > line.quantity:
+        if line.delivered + quantity > line.shipped:
             return REFUSED
         changed[line.line] = line._replace(delivered=line.delivered + quantity)
+    after = _with(row, changed)
+    if row.phase is Phase.CONFIRMED:
+        return REFUSED if after == row else accepted(after)
     if not changed:
         return REFUSED
-    after = _with(row, changed)
     sold = [line for line in after.lines if line.state is LineState.SOLD]
     whole = all(line.delivered + line.returned >= line.quantity for line in sold)
     return accepted(after._replace(phase=Phase.DELIVERED) if whole else after)

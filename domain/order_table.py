@@ -117,6 +117,7 @@ TABLE: tuple[Rule, ...] = (
     Rule(_in(_P.PAID), Event.BOOKED, later.booked, "CONFIRMED"),
     Rule(_in(_P.CONFIRMED), Event.SHIP, later.ship, "shipped grows; SHIPPED when all is"),
     Rule(_SOLD, Event.SHIP, later.already, "same; ACCEPTED for all lines"),
+    Rule(_in(_P.CONFIRMED), Event.DELIVER, later.deliver, "delivered grows up to what is shipped"),
     Rule(_in(_P.SHIPPED), Event.DELIVER, later.deliver, "delivered grows; DELIVERED when all is"),
     Rule(_in(_P.DELIVERED), Event.DELIVER, later.already, "same; ACCEPTED for all lines"),
     *(

@@ -40,6 +40,23 @@ def test_an_order_is_shipped_and_delivered_unit_by_unit():
     )
 
 
+def test_a_parcel_may_arrive_before_the_next_one_leaves():
+    play(
+        CONFIRMED
+        + """
+        0  deliver o1      refused   CONFIRMED K1 ss
+        0  ship o1 1 1     accepted  CONFIRMED K1 ss
+        0  deliver o1 1 2  refused   CONFIRMED K1 ss
+        0  deliver o1      accepted  CONFIRMED K1 ss
+        0  deliver o1      refused   CONFIRMED K1 ss
+        0  ship o1         accepted  SHIPPED K1 ss
+        0  deliver o1 1 1  accepted  SHIPPED K1 ss
+        0  deliver o1 1 1  refused   SHIPPED K1 ss
+        0  deliver o1      accepted  DELIVERED K1 ss
+    """
+    )
+
+
 def test_a_confirmed_order_that_is_cancelled_comes_back_whole():
     play(
         CONFIRMED
