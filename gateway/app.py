@@ -11,7 +11,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway import fulfilment, health, inbox, order_stream, orders, skus, webhooks
-from gateway.edge import Edge
+from gateway.edge import CORRELATION, Edge
 from gateway.openapi import PURCHASE, document
 from gateway.parsing import invalid_request
 from gateway.problems import InvalidRequestError, Problem, ProblemError, respond
@@ -96,7 +96,10 @@ async def _on_http(_: Request, error: Exception) -> Response:
 
 def _on_bug(service: Service) -> Callable[[Request, Exception], Awaitable[Response]]:
     async def handle(request: Request, error: Exception) -> Response:
-        service.log(Action.REQUEST_FAILED, error=error, route=request.url.path, reason=repr(error))
+        correlation = request.scope[CORRELATION].decode()
+        service.log(
+            Action.REQUEST_FAILED, error=error, route=request.url.path, reason=repr(error), correlation=correlation
+        )
         return respond(ProblemError(Problem.BUG))
 
     return handle

@@ -1,6 +1,8 @@
 """The outermost layer: no body is too large or too slow for what is behind it, and every request is counted."""
 
 import asyncio
+import random
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,6 +13,9 @@ from gateway.problems import Problem, ProblemError, respond
 
 BODY_BYTES_MAX = 16 * 1024
 BODY_S_MAX = 5.0
+CORRELATION = "turnstile.correlation"
+_HEADER = b"x-correlation-id"
+_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _BODILESS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE", "TRACE"})
 _CLOSE = {"Connection": "close"}
 
@@ -18,6 +23,7 @@ _CLOSE = {"Connection": "close"}
 class Edge:
     """ASGI: reads the whole body (413 over 16 KiB, 408 after 5 s; the connection is closed), then calls `app`.
 
+    Every response has the request's X-Correlation-Id, or one of its own; it is in the scope as CORRELATION.
     `larger`: paths whose bodies may be larger, and how large. `observe(scope, status, seconds)` is called once a
     request that got a response.
     """
@@ -35,11 +41,13 @@ class Edge:
             return
         started = time.perf_counter()
         status = 0
+        correlation = scope[CORRELATION] = _correlation(scope)
 
         async def watch(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                message["headers"] = [*message.get("headers", ()), (_HEADER, correlation)]
             await send(message)
 
         try:
@@ -60,6 +68,13 @@ class Edge:
         if body is None:  # the client is gone
             return
         await self._app(scope, _replay(body, receive), send)
+
+
+def _correlation(scope: Scope) -> bytes:
+    for name, value in scope["headers"]:
+        if name == _HEADER and _ID.fullmatch(value):
+            return bytes(value)
+    return b"%016x" % random.getrandbits(64)
 
 
 async def _read(scope: Scope, receive: Receive, bytes_max: int) -> bytes | None:

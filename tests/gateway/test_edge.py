@@ -105,3 +105,29 @@ async def test_who_leaves_gets_nothing():
 async def test_a_request_without_a_body_is_not_read():
     client = Client(method="GET")
     assert await client.run() == 200
+
+
+@pytest.mark.parametrize("sent", [b"a-1.B_2", b"x" * 64])
+async def test_a_correlation_id_is_echoed(sent):
+    client = Client(method="GET", headers=[(b"x-correlation-id", sent)])
+    await client.run()
+    assert client.scope[edge.CORRELATION] == sent
+    assert (b"x-correlation-id", sent) in client.sent[0]["headers"]
+
+
+@pytest.mark.parametrize("headers", [[], [(b"x-correlation-id", b"a\r\nb")], [(b"x-correlation-id", b"x" * 65)]])
+async def test_without_one_that_counts_it_gets_its_own(headers):
+    ids = set()
+    for _ in range(2):
+        client = Client(pieces=[b"x" * (edge.BODY_BYTES_MAX + 1)], headers=headers)
+        assert await client.run() == 413
+        ids.add(dict(client.sent[0]["headers"])[b"x-correlation-id"])
+    assert len(ids) == 2
+    assert all(len(one) == 16 for one in ids)
+
+
+async def test_requests_side_by_side_keep_their_own():
+    clients = [Client(method="GET", headers=[(b"x-correlation-id", b"%d" % number)]) for number in range(50)]
+    await asyncio.gather(*(client.run() for client in clients))
+    for number, client in enumerate(clients):
+        assert (b"x-correlation-id", b"%d" % number) in client.sent[0]["headers"]
