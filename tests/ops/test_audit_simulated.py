@@ -2,25 +2,18 @@
 
 from collections import Counter
 
-from ops.audit.partition import Options
-from ops.audit.report import Report
-from ops.audit.source import Entry, MemorySource, Stream
-from ops.audit.verify import audit
+import pytest
+
 from ops.audit.violations import Kind
+from tests.simulation.audited import audited
+from tests.simulation.journey import Journey
+from tests.simulation.journey_mutation import JourneyMutation
 from tests.simulation.mutation import Mutation
 from tests.simulation.world import World
 
 SEEDS = 60
+JOURNEYS = 25
 OF_CLONES = {Kind.DUPLICATE, Kind.PUBLISHED, Kind.NONCE, Kind.DIVERGENT}
-
-
-def audited(world: World) -> Report:
-    entries = {}
-    for part in world.stock:
-        for stream, log in ((Stream.LEDGER, part.ledger), (Stream.COMMANDS, part.commands)):
-            records = [Entry(offset, *record) for offset, record in enumerate(log.records)]
-            entries[stream, log.partition] = records[log.start :]
-    return audit(MemorySource(len(world.stock), entries), options=Options(replay=True))
 
 
 def test_no_fault_of_the_simulator_is_a_violation_but_a_copied_process_is():
@@ -39,3 +32,18 @@ def test_no_fault_of_the_simulator_is_a_violation_but_a_copied_process_is():
     assert Kind.DUPLICATE in seen
     for fate in ("claims", "lost_claims", "stale", "duplicates", "rulings"):
         assert counts[fate] > 0, fate
+
+
+@pytest.mark.slow
+def test_no_fault_of_a_journey_is_a_violation_either():
+    """Orders, goods and the provider's book, as the auditor reads them."""
+    captured = refunded = 0
+    for seed in range(JOURNEYS):
+        world = Journey(seed, JourneyMutation())
+        world.run()
+        report = audited(world)
+        allowed = OF_CLONES if world.counts["clones"] else set()
+        assert set(report.counts) <= allowed, f"seed {seed}: {report.violations[:3]}"
+        captured += report.orders.captured
+        refunded += report.orders.refunded
+    assert captured > refunded > 0

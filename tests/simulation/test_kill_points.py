@@ -4,6 +4,7 @@ from functools import cache
 
 import pytest
 
+from tests.simulation.audited import audited
 from tests.simulation.errand import KilledOnce
 
 APPENDS = {
@@ -57,3 +58,4 @@ def test_whoever_is_killed_wherever_the_end_is_the_same(point, times):
     world.run()
     assert world.counts["crashes"] >= times
     assert world.picture() == undisturbed().picture()
+    assert not audited(world).counts
