@@ -24,14 +24,16 @@ from tests.simulation.trade import Trade
 
 
 class JourneyMutant(Mutant, JourneyMutation):
-    """`dealings`: fields of the trade. `moods`: fields of the provider's behaviour."""
+    """`dealings`: fields of the trade. `moods`: fields of the provider's behaviour. `numbers`: of the order's rules."""
 
     dealings: Mapping[str, Any] = given()
     moods: Mapping[str, Any] = given()
+    numbers: Mapping[str, Any] = given()
 
     def trade(self, trade: Trade) -> Trade:
         behaviour = Behaviour(**{name: getattr(trade.behaviour, name) for name in MOODS} | self.moods)
-        return trade._replace(behaviour=behaviour, **self.dealings)
+        rules = trade.rules._replace(**self.numbers)
+        return trade._replace(behaviour=behaviour, rules=rules, **self.dealings)
 
 
 MOODS = Behaviour.__struct_fields__
@@ -44,7 +46,7 @@ class UnmutatedJourney(Unmutated, JourneyMutation):
     def __init__(self, mutant: type[JourneyMutant]) -> None:
         super().__init__(mutant)
         self._trade = mutant.trade
-        self.dealings, self.moods = mutant.dealings, mutant.moods
+        self.dealings, self.moods, self.numbers = mutant.dealings, mutant.moods, mutant.numbers
 
     def trade(self, trade: Trade) -> Trade:
         return self._trade(self, trade)  # type: ignore[arg-type]
@@ -118,9 +120,12 @@ def _goes_for_sold(row: Any, command: Any, now: Any) -> Step:
 class GoneTakenForSold(TableMutant):
     """A commit that came too late counts like one that came in time."""
 
-    seeds = 200
+    seeds = 100
     kinds = frozenset({"paid for what was not sold"})
-    conditions = given(hold_ms=900, crash=2.0, pause=2.0, slow_net=0.2, slow_net_ms=2000)
+    conditions = given(hold_ms=700, slow_net=0.2, slow_net_ms=600)
+    dealings = given(orders=40, bundles=0.0, cancel=0.0)
+    moods = given(**QUIET | {"latency_ms": 350, "declines": 0.0})
+    numbers = given(hold_margin_ms=1, deadline_ms=8000)
 
     @staticmethod
     def row(rule: Rule) -> Rule:

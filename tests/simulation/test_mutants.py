@@ -38,6 +38,7 @@ CAUGHT = [
 CAUGHT_ON_THE_JOURNEY = [
     journey_mutants.CapturedBeforeCommit,
     journey_mutants.RandomPaymentKeys,
+    journey_mutants.GoneTakenForSold,
     journey_mutants.NothingVoided,
     journey_mutants.VoidsWithoutATombstone,
     journey_mutants.EverythingDecidedAnew,
