@@ -72,6 +72,11 @@ def _with(row: Order, changed: dict[int, OrderLine]) -> Order:
     return row._replace(lines=tuple(changed.get(line.line, line) for line in row.lines))
 
 
+def _moved(row: Order, changed: dict[int, OrderLine]) -> Order:
+    """Goods moved: what an earlier refund was for is no reason of this."""
+    return _with(row, changed)._replace(reason="")
+
+
 def ship(row: Order, command: Ship, _: Now) -> Step:
     """Units left the house; SHIPPED when all have."""
     changed = {}
@@ -82,7 +87,7 @@ def ship(row: Order, command: Ship, _: Now) -> Step:
         changed[line.line] = line._replace(shipped=line.shipped + quantity)
     if not changed:
         return REFUSED
-    after = _with(row, changed)
+    after = _moved(row, changed)
     whole = all(line.shipped == line.quantity for line in after.lines if line.state is LineState.SOLD)
     return accepted(after._replace(phase=Phase.SHIPPED) if whole else after)
 
@@ -96,9 +101,9 @@ def deliver(row: Order, command: Deliver, _: Now) -> Step:
         if line.delivered + quantity > line.shipped:
             return REFUSED
         changed[line.line] = line._replace(delivered=line.delivered + quantity)
-    after = _with(row, changed)
+    after = _moved(row, changed)
     if row.phase is Phase.CONFIRMED:
-        return REFUSED if after == row else accepted(after)
+        return accepted(after) if changed and after.lines != row.lines else REFUSED
     if not changed:
         return REFUSED
     sold = [line for line in after.lines if line.state is LineState.SOLD]
@@ -133,7 +138,7 @@ def take_back(row: Order, command: TakeBack, _: Now) -> Step:
     )
     amount = refundable if all_back else min(amount, refundable)
     over = all_back or 0 < amount == refundable
-    return accepted(_returning(_with(row, changed), movement._replace(amount=amount), over=over))
+    return accepted(_returning(_with(row, changed), movement._replace(amount=amount), "", over=over))
 
 
 def refund(row: Order, command: Refund, _: Now) -> Step:
@@ -142,13 +147,13 @@ def refund(row: Order, command: Refund, _: Now) -> Step:
     if command.amount > refundable:
         return REFUSED
     movement = Movement(command.key, NO_GOODS, 0, restock=False, amount=command.amount)
-    return accepted(_returning(row, movement, over=command.amount == refundable))
+    return accepted(_returning(row, movement, command.reason, over=command.amount == refundable))
 
 
-def _returning(row: Order, movement: Movement, *, over: bool) -> Order:
+def _returning(row: Order, movement: Movement, reason: str, *, over: bool) -> Order:
     """REFUND_PENDING; afterwards REFUNDED if everything is over, else where it was."""
     goal = Phase.REFUNDED if over else row.phase
-    return row._replace(phase=Phase.RETURNING, goal=goal, pay=Pay.REFUNDING, movement=movement)
+    return row._replace(phase=Phase.RETURNING, goal=goal, pay=Pay.REFUNDING, reason=reason, movement=movement)
 
 
 def returned(row: Order, command: LineAnswered, _: Now) -> Step:

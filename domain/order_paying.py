@@ -136,17 +136,24 @@ def captured_late(row: Order, command: PayAnswered, _: Now) -> Step:
 
 
 def settled(row: Order, command: Settle, _: Now) -> Step:
-    """An operator looked: what an unanswered void, capture or refund came to."""
+    """An operator looked: what an unanswered void, capture or refund came to.
+
+    Captured money of an intent that nobody knows the id of could not be given back by us: the operator does it at the
+    provider, and says so.
+    """
+    if command.outcome == "captured" and not row.intent:
+        return REFUSED
+    named = row._replace(reason=f"settled by {command.operator}: {command.reference}")
     amount = row.amount
     if row.pay is Pay.REFUNDING:
-        return accepted(refunded_now(row)) if command.outcome == "refunded" else REFUSED
+        return accepted(refunded_now(named)) if command.outcome == "refunded" else REFUSED
     if command.outcome == "captured":
         paid = row.pay is Pay.CAPTURING
-        return accepted(_paid(row, amount) if paid else row._replace(pay=Pay.REFUNDING, captured=amount))
-    closed = row._replace(pay=Pay.CLOSED)
+        return accepted(_paid(named, amount) if paid else named._replace(pay=Pay.REFUNDING, captured=amount))
+    closed = named._replace(pay=Pay.CLOSED)
     if command.outcome == "refunded":
-        closed = row._replace(pay=Pay.REFUNDED, captured=amount, refunded=amount)
-    return accepted(settle(closed) if row.phase is Phase.UNDO else undo(closed, Phase.CANCELLED, "settled"))
+        closed = named._replace(pay=Pay.REFUNDED, captured=amount, refunded=amount)
+    return accepted(settle(closed) if row.phase is Phase.UNDO else undo(closed, Phase.CANCELLED, named.reason))
 
 
 def refunded_now(row: Order) -> Order:

@@ -10,7 +10,7 @@ with a `+` behind a request that is made again. `shown`: public states passed. A
     committed|gone|released|busy-commit|extended O/LINE    returned O/LINE KEY
     authorised|declined|cancelled|action|voided|void-captured|captured|failed O#N [AMOUNT]    refunded O#N [KEY]
     queued O#N MS    method O WHO METHOD    cancel O WHO    booked O
-    ship|deliver O [LINE QUANTITY]    return O KEY LINE|all QUANTITY restock|scrap    refund O KEY AMOUNT
+    ship|deliver O [LINE QUANTITY]    return O KEY LINE|all QUANTITY restock|scrap    refund O KEY AMOUNT [WHY]
     settle O OUTCOME    hint O#N [INTENT]    orphan O#N    tick
 """
 
@@ -236,7 +236,7 @@ _PARSERS = {
     "ship": _units(o.Ship),
     "deliver": _units(o.Deliver),
     "return": _return,
-    "refund": lambda words, _, __: o.Refund(order(words[1]), key(words[2]), int(words[3]), ""),
+    "refund": lambda words, _, __: o.Refund(order(words[1]), key(words[2]), int(words[3]), " ".join(words[4:])),
     "settle": lambda words, _, __: o.Settle(order(words[1]), "olga", "case 1", words[2]),
     "hint": lambda words, _, __: o.Hint(
         *_attempt(words[1]), words[2] if len(words) > 2 else "pi_1", "evt_1", "payment_intent.x"

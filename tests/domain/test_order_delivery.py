@@ -1,7 +1,7 @@
 """From the confirmed order to the parcel, and back: shipping, delivering, units that return, money that returns."""
 
 from domain.order_rules import OrderRules
-from tests.domain.order_scenario import play
+from tests.domain.order_scenario import play, step
 
 CONFIRMED = """
         after  command                   answer  row              asks
@@ -129,6 +129,16 @@ def test_money_goes_back_without_goods():
         0  refund o1 k2 300  accepted!   REFUNDED                    -            -
     """
     )
+
+
+def test_why_money_goes_back_is_told_until_goods_move():
+    partition = play(SHIPPED)
+    step(partition, 0, "refund o1 k1 100 damaged")
+    assert [event.reason for event in partition.events()] == ["damaged"]
+    step(partition, 0, "refunded o1#1 k1")
+    assert [(event.to, event.reason) for event in partition.events()] == [("SHIPPED", "damaged")]
+    step(partition, 0, "deliver o1")
+    assert [(event.to, event.reason) for event in partition.events()] == [("DELIVERED", "")]
 
 
 def test_what_was_refunded_before_is_not_refunded_again_when_the_goods_come_back():

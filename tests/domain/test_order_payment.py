@@ -237,6 +237,17 @@ def test_an_operator_settles_what_an_agent_could_not_find_out():
     play(to_refund + "    0  settle o1 refunded  accepted  UNDO(CANCELLED) F1 r  -")
 
 
+def test_a_capture_of_an_intent_that_nobody_knows_is_not_settled_and_who_settles_is_told():
+    partition = play("""
+        after  command              answer    row                      asks
+        0      born o1 ann tee 1    born      PENDING A1 h             authorise1
+        0      cancel o1 ann        accepted  UNDO(CANCELLED) V1 r     release/0 void1
+        0      settle o1 captured   refused   UNDO(CANCELLED) V1 r     -
+        0      settle o1 refunded   accepted  UNDO(CANCELLED) F1 r     -
+    """)
+    assert [event.reason for event in partition.events()] == ["settled by olga: case 1"]
+
+
 def test_what_is_not_answered_is_asked_again_after_thirty_seconds_then_a_minute_up_to_ten_minutes():
     partition = play("""
         after  command            answer    row                   asks
