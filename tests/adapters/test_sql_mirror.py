@@ -106,6 +106,7 @@ def test_the_tables_follow_an_order_that_is_shipped_refunded_and_returned(databa
     assert Reader(database).find(order_text(order)).status == "REFUNDED"
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(history=HISTORIES)
 def test_the_tables_follow_whatever_is_sent(tmp_path_factory, history):

@@ -60,6 +60,7 @@ def deliveries(draw):
     return events, records, chunks
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(deliveries())
 def test_repeated_records_and_chunks_leave_the_rows_of_one_delivery(shared, case):
@@ -78,6 +79,7 @@ def test_repeated_records_and_chunks_leave_the_rows_of_one_delivery(shared, case
     assert Reader(shared).cursors(TOPIC)[0] == Cursor(events[-1].offset, events[-1].index, len(records) - 1)
 
 
+@pytest.mark.slow
 @settings(max_examples=10)
 @given(st.lists(st.sampled_from(sorted(PATHS)), min_size=1, max_size=4), st.randoms(use_true_random=False))
 def test_even_without_cursors_a_replay_of_everything_changes_no_row(shared, paths, random):
