@@ -84,7 +84,11 @@ async def test_keys_of_another_installation_are_refused(stage, tmp_path):
             await till.open_sku("poster", 5)
         foreign = tmp_path / "foreign"
         (foreign / "keys").mkdir(parents=True)
-        for name, text in (("token.key", stage.keys.token.hex()), ("customer.key", bytes(32).hex())):
+        for name, text in (
+            ("token.key", stage.keys.token.hex()),
+            ("customer.key", bytes(32).hex()),
+            ("address.key", bytes(32).hex()),
+        ):
             (foreign / "keys" / name).write_text(text)
             (foreign / "keys" / name).chmod(0o600)
         with stage.gateway("g2", data_dir=foreign) as other:
