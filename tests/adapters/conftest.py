@@ -1,4 +1,4 @@
-"""The databases of the tests: every test that takes `database` runs on SQLite and on PostgreSQL."""
+"""The databases of the tests: each that takes `database` runs on SQLite and, outside of `make check`, on PostgreSQL."""
 
 import uuid
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ def postgres() -> Iterator[PostgresServer]:
         yield server
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def url(request, tmp_path) -> str:
     """An empty database of its own."""
     if request.param == "sqlite":
