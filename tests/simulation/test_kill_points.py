@@ -1,6 +1,8 @@
 """Kill -9 before and after every append, ack and call of every process, once and twice: the end is the same."""
 
+import os
 from functools import cache
+from multiprocessing import get_context
 
 import pytest
 
@@ -49,13 +51,31 @@ def test_every_fate_is_among_the_orders():
     assert phases >= {"confirmed", "shipped", "refunded", "cancelled", "expired", "rejected"}
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("times", [1, 2], ids=["once", "twice"])
-@pytest.mark.parametrize("point", POINTS)
-def test_whoever_is_killed_wherever_the_end_is_the_same(point, times):
-    middle = -(-undisturbed().points[point] // 2)
-    world = KilledOnce(point, middle, times)
+def end(case: tuple[str, int, int]) -> tuple[int, dict, set]:
+    """How often somebody was killed, what it came to, and what the auditor says of it."""
+    world = KilledOnce(*case)
     world.run()
-    assert world.counts["crashes"] >= times
+    return world.counts["crashes"], world.picture(), set(audited(world).counts)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_whoever_is_killed_wherever_once_or_twice_the_end_is_the_same():
+    wanted = undisturbed()
+    cases = [(point, -(-wanted.points[point] // 2), times) for point in POINTS for times in (1, 2)]
+    with get_context("spawn").Pool(os.cpu_count()) as pool:
+        for case, (crashes, picture, violations) in zip(cases, pool.imap(end, cases, 4), strict=True):
+            assert crashes >= case[2], case
+            assert picture == wanted.picture(), case
+            assert not violations, case
+
+
+@pytest.mark.parametrize("when_ms", [500, 900, 1300])
+def test_everybody_is_killed_at_once_and_the_end_is_the_same(when_ms):
+    world = KilledOnce()
+    for process in (*world.workers, *world.gateways, *world.agents):
+        world.at(when_ms, process.crash, 150)
+    world.run()
+    assert world.counts["crashes"] == len(world.workers) + len(world.gateways) + len(world.agents)
     assert world.picture() == undisturbed().picture()
     assert not audited(world).counts
