@@ -5,7 +5,8 @@ beside it. A commit is on disk when it returns: what was acked to Kafka must not
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event, exc, select, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -69,6 +70,9 @@ class Database:
         """Make the tables where there are none, once; any number of programs may do it at the same time."""
         if self._is_prepared:
             return
+        if self._engine.dialect.name == "sqlite":
+            with suppress(OSError):  # whoever opens it next says what is wrong
+                Path(str(self._engine.url.database)).touch(mode=0o600)
         with self._writing.begin() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(text(f"SELECT pg_advisory_xact_lock({_SCHEMA_LOCK})"))

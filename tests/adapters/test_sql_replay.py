@@ -1,5 +1,6 @@
 """Whatever order.events delivers again, and however its records are cut into chunks: the rows are the same."""
 
+import stat
 import uuid
 
 import pytest
@@ -174,6 +175,17 @@ def test_a_database_of_a_later_version_is_refused(database, url):
 def test_another_kind_of_database_is_refused(url):
     with pytest.raises(ValueError, match="TURNSTILE_SQL"):
         Database(url)
+
+
+def test_a_file_is_for_its_user_alone(tmp_path):
+    database = Database(f"sqlite:///{tmp_path / 'turnstile.db'}")
+    Reader(database).find(order_of(1))
+    with database.writing() as connection:
+        connection.execute(SCHEMA.update().values(version=1))
+        files = list(tmp_path.iterdir())
+        assert len(files) == 3
+        assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+    database.close()
 
 
 def test_a_server_that_is_away_says_so(tmp_path):
