@@ -92,7 +92,10 @@ class Follower:
     async def run(self) -> AsyncIterator[bytes]:
         """The stream, piece by piece."""
         with self._desk.tail.listening(self._text, self._hear):
-            now = await self._desk.lookup.find(self._order)  # after listening: nothing falls between the two
+            try:
+                now = await self._desk.lookup.find(self._order)  # after listening: nothing falls between the two
+            except ProblemError:  # SQL went away since the request was taken: the client comes again
+                return
             self._news.update((one.sequence, one) for one in (now.history if now else ()))
             yield KEEPALIVE_COMMENT
             while True:

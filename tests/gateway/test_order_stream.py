@@ -16,7 +16,7 @@ from domain.stock import Expired, Granted
 from gateway import order_stream as module
 from gateway.lookup import Lookup
 from gateway.order_stream import Follower
-from gateway.problems import InvalidRequestError, ProblemError
+from gateway.problems import InvalidRequestError, Problem, ProblemError
 from gateway.streams import OF_CUSTOMER_MAX, Streams
 from gateway.tail import Tail
 from gateway.view import Rejected, View, key_of
@@ -108,6 +108,15 @@ async def test_what_happens_while_sql_is_read_is_not_lost(desk, monkeypatch):
     events = await asyncio.wait_for(read(follow(desk)), 5)
     assert [data["to"] for _, _, data in events][-1] == "REFUNDED"
     assert [number for number, _, _ in events] == sorted({number for number, _, _ in events})
+
+
+async def test_a_stream_that_cannot_be_begun_ends_and_the_client_comes_again(desk, monkeypatch):
+    async def away(_):
+        raise ProblemError(Problem.UNAVAILABLE)
+
+    monkeypatch.setattr(desk.lookup, "find", away)
+    assert await read(follow(desk)) == []
+    assert desk.tail._listeners == {}
 
 
 async def test_silence_is_filled_with_comments_until_the_token_expires(desk, monkeypatch):
