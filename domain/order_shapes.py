@@ -54,7 +54,12 @@ def _currency(text: str) -> bool:
 
 def _plain(text: str, most: int) -> bool:
     """Names and words of providers: one byte a letter, so that what a record repeats of a row is bounded."""
-    return len(text) <= most and text.isascii()
+    return len(text) <= most and text.isascii() and text.isprintable()
+
+
+def _line_of_text(text: str, most: int) -> bool:
+    """What people write. No control characters: not every database takes a NUL."""
+    return len(text) <= most and all(letter >= " " for letter in text)
 
 
 def _order(command: Any) -> bool:
@@ -187,15 +192,17 @@ def _refund(command: Refund, _: Role, __: int) -> bool:
         _order(command)
         and len(command.key) == KEY_BYTES
         and 0 < command.amount <= AMOUNT_MAX
-        and len(command.reason) <= REASON_MAX
+        and _line_of_text(command.reason, REASON_MAX)
     )
 
 
 def _settle(command: Settle, _: Role, __: int) -> bool:
     return (
         _order(command)
-        and 0 < len(command.operator) <= SKU_MAX
-        and 0 < len(command.reference) <= SKU_MAX
+        and bool(command.operator)
+        and _line_of_text(command.operator, SKU_MAX)
+        and bool(command.reference)
+        and _line_of_text(command.reference, SKU_MAX)
         and command.outcome in SETTLED
     )
 

@@ -9,7 +9,7 @@ from domain.order_starting import AMOUNT_MAX
 from domain.orders import LINES_MAX
 from domain.shapes import QUANTITY_MAX, SKU_MAX
 from gateway.order_now import LINE_STATES, PAY_STATES
-from gateway.parsing import COUNTRY_PATTERN, EMAIL_PATTERN, LINE_MAX, METHOD_PATTERN, TEXT_PATTERN
+from gateway.parsing import COUNTRY_PATTERN, EMAIL_PATTERN, LINE_MAX, METHOD_PATTERN, NOTE_PATTERN, TEXT_PATTERN
 from gateway.schemas import ORDER, TIME, Currency, Price, Sku, examples
 
 _LINE: dict[str, JsonValue] = {"line": 1, "sku": "poster-a2", "quantity": 2, "unit_price": 2500}
@@ -147,6 +147,7 @@ class PaymentState(BaseModel):
     captured: int
     refunded: int
     action: str | None = Field(default=None, description="Where the customer has to act (3-D Secure)")
+    intent: str | None = Field(default=None, description="The attempt's id at the provider; with scope ops")
 
 
 class Step(BaseModel):
@@ -273,7 +274,7 @@ class RefundWish(BaseModel):
     model_config = examples({"amount": 500, "reason": "arrived late"})
 
     amount: Annotated[int, Field(ge=1, le=AMOUNT_MAX)]
-    reason: Annotated[str, Field(max_length=REASON_MAX)]
+    reason: Annotated[str, Field(pattern=_ends(NOTE_PATTERN), max_length=REASON_MAX)]
 
 
 class Settlement(BaseModel):
@@ -282,4 +283,6 @@ class Settlement(BaseModel):
     model_config = examples({"outcome": "voided", "reference": "pi_3Nk"})
 
     outcome: Literal["voided", "captured", "refunded"]
-    reference: Annotated[str, Field(min_length=1, max_length=SKU_MAX, description="Where it can be looked up")]
+    reference: Annotated[
+        str, Field(pattern=_ends(TEXT_PATTERN), max_length=SKU_MAX, description="Where it can be looked up")
+    ]

@@ -16,6 +16,7 @@ EMAIL_PATTERN = r"^[!-?A-~]{1,64}@[A-Za-z0-9.-]{1,189}\Z"
 COUNTRY_PATTERN = r"^[A-Z]{2}\Z"
 TEXT_PATTERN = r"^[^\x00-\x1f\x7f]+\Z"
 """A line of an address ends up in the head of a mail: no control characters."""
+NOTE_PATTERN = r"^[^\x00-\x1f\x7f]*\Z"
 LINE_MAX = 100
 _MESSAGE_MAX = 200
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")

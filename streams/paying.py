@@ -49,8 +49,12 @@ def answer_of(ask: PayAsk, done: Done) -> PayAnswered | OrphanClosed | None:
     order = order_bytes(ask.tags.order)
     if ask.kind is Ask.ORPHAN:
         return OrphanClosed(order, ask.tags.attempt, done.intent, done.outcome.value, done.amount)
-    action = done.action if done.action.isascii() and len(done.action) <= ACTION_MAX else ""
-    reason = done.reason.encode("ascii", "replace").decode()[:REASON_MAX]  # or the order would not hear the answer
-    fields: dict[str, Any] = {"key": ask.key, "reason": reason, "action": action}
+    action = done.action if done.action == _plain(done.action, ACTION_MAX) else ""
+    fields: dict[str, Any] = {"key": ask.key, "reason": _plain(done.reason, REASON_MAX), "action": action}
     operation, outcome = done.operation.value, done.outcome.value
     return PayAnswered(order, ask.tags.attempt, operation, outcome, done.intent, done.amount, **fields)
+
+
+def _plain(text: str, most: int) -> str:
+    """What an order takes of the provider's words: else it would not hear the answer."""
+    return "".join(letter if " " <= letter <= "~" else "?" for letter in text[:most])

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from domain.shapes import QUANTITY_MAX
 from gateway.order_schemas import NewOrder as Documented
+from gateway.order_schemas import RefundWish, Settlement
 from gateway.parsing import Line, NewOrder, Shipping, parse_key, parse_order_body, parse_wait
 from gateway.problems import InvalidRequestError
 
@@ -170,3 +171,16 @@ def test_the_documented_model_and_the_hot_path_agree(body):
         assert not is_taken
     else:
         assert is_taken or sum(item.quantity for item in documented.items) > QUANTITY_MAX
+
+
+@pytest.mark.parametrize(
+    ("model", "good", "bad"),
+    [
+        (RefundWish, {"amount": 1, "reason": ""}, {"amount": 1, "reason": "late\0"}),
+        (Settlement, {"outcome": "voided", "reference": "caf\u00e9 1"}, {"outcome": "voided", "reference": "1\n2"}),
+    ],
+)
+def test_what_operators_write_is_one_line_of_text(model, good, bad):
+    assert model.model_validate(good).model_dump() == good
+    with pytest.raises(ValueError, match="pattern"):
+        model.model_validate(bad)
