@@ -126,6 +126,7 @@ def stored(row: StoredOrder, events: Sequence[StoredEvent]) -> OrderNow:
         reason=row.reason,
         pay=row.pay,
         attempt=row.attempt,
+        intent=row.intent,
         action=row.action,
         amount=row.amount,
         currency=row.currency,

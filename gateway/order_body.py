@@ -21,8 +21,8 @@ _OF_STOCK = {
 order was born has none."""
 
 
-def body_of(now: OrderNow, *, history: bool = True) -> dict[str, Any]:
-    """Everything about an order; in lists without its history."""
+def body_of(now: OrderNow, *, history: bool = True, ops: bool = False) -> dict[str, Any]:
+    """Everything about an order; in lists without its history. Who has scope ops sees the provider's id, too."""
     body: dict[str, Any] = {
         "order_id": now.order,
         "status": now.state,
@@ -36,6 +36,7 @@ def body_of(now: OrderNow, *, history: bool = True) -> dict[str, Any]:
             "captured": now.captured,
             "refunded": now.refunded,
             **({"action": now.action} if now.action and now.pay == Pay.AUTHORISING else {}),
+            **({"intent": now.intent} if now.intent and ops else {}),
         },
         "compensating": now.compensating,
         "created_at": rfc3339(now.created_ms),

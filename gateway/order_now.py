@@ -49,6 +49,7 @@ class OrderNow(msgspec.Struct, gc=False):
     reason: str
     pay: str
     attempt: int
+    intent: str
     action: str
     amount: int
     currency: str
@@ -93,6 +94,7 @@ def begin(event: OrderEvent) -> OrderNow:
         reason="",
         pay="",
         attempt=0,
+        intent="",
         action="",
         amount=0,
         currency="",
@@ -135,7 +137,9 @@ def _tell(now: OrderNow, event: OrderEvent) -> None:
     now.goal = intern(event.goal)
     now.reason = intern(event.reason)
     now.pay = intern(event.pay)
-    now.action = event.action or (now.action if event.attempt == now.attempt else "")
+    is_same = event.attempt == now.attempt
+    now.intent = event.intent or (now.intent if is_same else "")
+    now.action = event.action or (now.action if is_same else "")
     now.attempt = event.attempt
     now.amount = event.amount
     now.currency = event.currency or now.currency
@@ -177,10 +181,12 @@ def joined(base: OrderNow | None, tail: OrderNow | None) -> OrderNow | None:
         return tail
     if base is None or base.version < tail.since - 1:
         return None
+    is_same = base.attempt == tail.attempt
     return msgspec.structs.replace(
         tail,
         since=0,
-        action=tail.action or (base.action if base.attempt == tail.attempt else ""),
+        intent=tail.intent or (base.intent if is_same else ""),
+        action=tail.action or (base.action if is_same else ""),
         currency=base.currency or tail.currency,
         partial=base.partial,
         customer=base.customer,

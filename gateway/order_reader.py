@@ -3,8 +3,9 @@
 import asyncio
 import sys
 import time
+from collections.abc import Callable
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from gateway.logtime import LogTime
 from gateway.lookup import Lookup
@@ -14,6 +15,7 @@ from streams.actions import Action
 from streams.kafka import hot_consumer
 from streams.logs import Log
 from streams.order_events import decode
+from streams.records import UndecodableError
 from streams.topics import Topics
 
 POLL_MS = 1_000
@@ -26,8 +28,17 @@ SLICE_S = 0.005
 class OrderReader:
     """Reads all partitions, without a group. `caught_up` is set once the ends at the start are reached."""
 
-    def __init__(self, servers: str, topics: Topics, tail: Tail, lookup: Lookup, logtime: LogTime) -> None:
+    def __init__(
+        self,
+        servers: str,
+        topics: Topics,
+        tail: Tail,
+        lookup: Lookup,
+        logtime: LogTime,
+        alarm: Callable[[str], None],
+    ) -> None:
         self.caught_up = asyncio.Event()
+        self._alarm = alarm
         self._servers = servers
         self._topic = topics.order_events.name
         self._tail = tail
@@ -37,7 +48,7 @@ class OrderReader:
         self._yielded_s = 0.0
 
     async def run(self, partitions: int, log: Log) -> None:
-        """Read until cancelled. KafkaError if a position is lost, UndecodableError."""
+        """Read until cancelled. KafkaError if a position is lost."""
         consumer = hot_consumer(self._servers, "gateway-orders")
         try:
             await consumer.start()
@@ -54,7 +65,7 @@ class OrderReader:
                 self.caught_up.set()
             for place, records in (await consumer.getmany(timeout_ms=POLL_MS)).items():
                 for record in records:
-                    self._tail.apply(place.partition, record.offset, decode(record.headers, record.value))
+                    self._take(record, log)
                     self._logtime.see(place.partition, record.timestamp)
                     if time.monotonic() - self._yielded_s > SLICE_S:
                         await asyncio.sleep(0)
@@ -62,6 +73,22 @@ class OrderReader:
                 if records and records[-1].offset + 1 >= self._ends.get(place.partition, sys.maxsize):
                     del self._ends[place.partition]
                     log(Action.CAUGHT_UP, partition=place.partition, offset=records[-1].offset)
+
+    def _take(self, record: ConsumerRecord, log: Log) -> None:
+        """What cannot be read is passed over: an order that it was about is told from SQL, or not at all."""
+        try:
+            event = decode(record.headers, record.value)
+        except UndecodableError as error:
+            log(
+                Action.EVENT_UNREADABLE,
+                topic=self._topic,
+                partition=record.partition,
+                offset=record.offset,
+                reason=str(error),
+            )
+            self._alarm(Action.EVENT_UNREADABLE.label)
+        else:
+            self._tail.apply(record.partition, record.offset, event)
 
     async def _seek(self, consumer: AIOKafkaConsumer, places: list[TopicPartition], log: Log) -> None:
         """Behind what SQL has; to the end where nobody can say what that is."""

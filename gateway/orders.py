@@ -47,7 +47,7 @@ async def show(
     order = order_of(order_id, desk)
     now = await desk.lookup.find(order)
     if now is not None:
-        customer, tag, body = now.customer, now.tag, body_of(now)
+        customer, tag, body = now.customer, now.tag, body_of(now, ops=caller.is_ops)
     else:
         known = desk.view.find(order)
         if known is None:

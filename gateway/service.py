@@ -118,7 +118,7 @@ class Service:
         self.database = Database(settings.sql_url)
         self.sealer = Sealer(self.database, address_key)
         self.lookup = Lookup(Reader(self.database), self.tail)
-        self.order_reader = OrderReader(servers, topics, self.tail, self.lookup, self.order_time)
+        self.order_reader = OrderReader(servers, topics, self.tail, self.lookup, self.order_time, self.metrics.alarm)
 
     # --- life -----------------------------------------------------------------------------------------------------
 

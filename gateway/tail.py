@@ -128,6 +128,9 @@ class Tail:
         if event.kind not in TELLING:
             return
         kept = lane.kept.get(event.order)
+        if kept is not None and event.version > kept.now.version + 1:  # one between them could not be read
+            self._drop(lane, event.order)
+            kept = None
         if kept is None:
             kept = lane.kept[event.order] = _Kept(begin(event), offset)
             self._note(kept.now)
@@ -158,7 +161,10 @@ class Tail:
             self._placed.put(key_of(order), order)
 
     def _drop_oldest(self, lane: _Lane) -> int:
-        order, kept = lane.kept.popitem(last=False)
+        return self._drop(lane, next(iter(lane.kept)))
+
+    def _drop(self, lane: _Lane, order: str) -> int:
+        kept = lane.kept.pop(order)
         orders = self._of_customer.get(kept.now.customer)
         if orders is not None:
             orders.pop(order, None)

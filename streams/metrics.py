@@ -105,7 +105,7 @@ WORKER = (
     DECISIONS, REPEATS, RECORDS, BATCH, LAG, ROLE, EPOCH, UNPUBLISHED, CLAIMS, TAKEOVERS, FENCES, YIELDS, STALE,
     DUPLICATES, ALARMS, REPUBLISHED, DEAD_LETTERS, LATENESS,
 )  # fmt: skip
-GATEWAY = (REQUESTS, LATENCY, QUEUE, APPENDED, APPEND_BATCH, APPEND_FAILED, WAITING, STREAMS, TAIL, WEBHOOKS)
+GATEWAY = (REQUESTS, LATENCY, QUEUE, APPENDED, APPEND_BATCH, APPEND_FAILED, WAITING, STREAMS, TAIL, WEBHOOKS, ALARMS)
 PAYMENT = (
     PAY_JOBS, PAY_QUEUE, PAY_IN_FLIGHT, PAY_CIRCUIT, PAY_STUCK, PAY_LET_GO, PAY_OUTCOMES, PAY_CALLS, PAY_CALL_TIME,
 )  # fmt: skip
@@ -298,12 +298,17 @@ class GatewayMetrics(Metrics):
         self.waiting = self._gauge(WAITING)
         self.streams = self._gauge(STREAMS)
         self.tail = self._gauge(TAIL)
+        self._alarms = self._counter(ALARMS)
         self._webhooks = self._counter(WEBHOOKS)
 
     def answered(self, route: str, status: int, seconds: float) -> None:
         """Count a request. `route` is the route's template (`/v1/orders/{id}`), "unmatched" where none matched."""
         self._requests.labels(route, str(status)).inc()
         self._latency.labels(route).observe(seconds)
+
+    def alarm(self, alarm: str) -> None:
+        """Count an alarm by the label of its log action."""
+        self._alarms.labels(alarm).inc()
 
     def webhook(self, result: str) -> None:
         """Count a webhook whose signature is good: appended, duplicate, or ignored (no order of this log)."""
@@ -321,4 +326,4 @@ class GatewayMetrics(Metrics):
 
 def catalogue() -> Sequence[Metric]:
     """Every metric of every program, in the order of the reference."""
-    return (*WORKER, *(metric for metric in AGENT if metric not in WORKER), *PAYMENT, *CONFIRMATION, *GATEWAY)
+    return tuple(dict.fromkeys((*WORKER, *AGENT, *PAYMENT, *CONFIRMATION, *GATEWAY)))

@@ -102,6 +102,13 @@ def test_an_action_is_over_with_its_attempt_and_shown_only_while_it_is_asked():
     assert "action" not in body_of(now)["payment"]
 
 
+def test_operators_see_where_to_look_at_the_provider():
+    now = fold(list(journey(1)))
+    assert body_of(now, ops=True)["payment"]["intent"] == "pi_1"
+    assert "intent" not in body_of(now)["payment"]
+    assert "intent" not in body_of(fold([*journey(1), event(9, attempt=2)]), ops=True)["payment"]
+
+
 def test_equal_tags_mean_equal_content():
     events = list(journey(1, "returned"))
     seen = {}

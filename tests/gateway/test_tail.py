@@ -125,6 +125,13 @@ def test_a_tail_that_begins_without_knowing_where_sql_is_says_so():
     assert not tail.is_ahead(0)
 
 
+def test_behind_an_event_that_could_not_be_read_an_order_is_known_in_part(desk):
+    desk.tell(event(1, 1, offset=1), event(1, 2, "RESERVED", offset=2), event(1, 4, "PAID", offset=4))
+    now = desk.tail.find(0, order_text(order(1)))
+    assert (now.since, now.version, now.state, len(now.history)) == (4, 4, "PAID", 1)
+    assert desk.tail.of_customer(CUSTOMER) == []
+
+
 def test_a_customers_orders_are_those_whose_beginning_was_seen(desk):
     desk.tell(event(1, 1, offset=1), event(2, 2, "RESERVED", offset=2, customer=CUSTOMER), event(3, 1, offset=3))
     assert {now.order for now in desk.tail.of_customer(CUSTOMER)} == {order_text(order(1)), order_text(order(3))}

@@ -14,6 +14,7 @@ from domain.payment import Operation, PayOutcome
 from domain.roles import Role
 from streams.kafka import hot_consumer
 from streams.order_events import AskBody, OrderEvent, decode
+from streams.records import UndecodableError
 from tests.integration.counter import now_ms
 from tests.integration.desk import HOLD_MS, Desk
 
@@ -56,7 +57,10 @@ class Hands:
             while True:
                 for records in (await consumer.getmany(timeout_ms=500)).values():
                     for record in records:
-                        event = decode(record.headers, record.value)
+                        try:
+                            event = decode(record.headers, record.value)
+                        except UndecodableError:
+                            continue
                         for ask in event.asks if isinstance(event, OrderEvent) else ():
                             await self._take(event, ask)
         finally:

@@ -275,6 +275,18 @@ async def test_orders_are_listed_newest_first_for_their_customer_alone(shop, des
     assert (await there.ask("GET", "/v1/orders?customer=bob", customer="ann")).status == 403
 
 
+async def test_what_is_no_event_stops_no_gateway(shop, desk, skus, open_shop):
+    here, there = shop
+    await desk.log.append(open_shop[0].topics.order_events.name, 0, b"no event")
+    async with hands(desk, idle={Ask.AUTHORISE}):
+        made = await here.order("ann", "k1", (skus[0], 1), (skus[1], 1), payment_method="pm_card_visa")
+        assert made.status == 201, made
+        await until(there, made.headers["Location"], "PAYMENT_PENDING")
+    for till in shop:
+        metrics = (await till.ask("GET", "/metrics")).raw.decode()
+        assert 'turnstile_alarms_total{alarm="event.unreadable"} 1.0' in metrics
+
+
 async def test_an_address_stands_in_clear_in_no_topic(shop, desk, skus, open_shop):
     here, _ = shop
     stage = open_shop[0]
