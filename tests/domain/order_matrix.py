@@ -9,6 +9,7 @@ from domain.orders import Phase
 from tests.domain.order_scenario import said, step
 from tests.properties.commands import order
 from tests.properties.order_partition import OrderPartition
+from tests.properties.plain import PlainOrderFold
 
 RULES = OrderRules(attempts_max=2, resume_first_ms=10**9, resume_last_ms=10**9, early_keep_ms=10**9)
 """Two attempts show first and last; what is asked for again would only repeat a state."""
@@ -105,7 +106,7 @@ def happen(partition: OrderPartition, event: str) -> Cell:
 
 def explore() -> Iterator[tuple[str, str, Cell, OrderPartition]]:
     """Each reachable state with each event: (state, event, what it does, the partition after it)."""
-    first = OrderPartition(RULES)
+    first = OrderPartition(fold=PlainOrderFold({1: RULES}))
     found = {state_text(first): first}
     open_ = [*found]
     for state in open_:

@@ -18,6 +18,7 @@ from tests.domain.order_scenario import ROLES
 from tests.properties.commands import customer, fingerprint, order, sale
 from tests.properties.order_partition import OrderPartition
 from tests.properties.partition import Partition
+from tests.properties.plain import PlainOrderFold
 
 NAME = order("o1")
 HOLD_MS = 400_000
@@ -106,7 +107,7 @@ class Machine:
     def __init__(self, start: str = "born") -> None:
         self.lines = (0,) if start == "born" else (1, 2)
         self.partial = start == "partial"
-        partition = OrderPartition()
+        partition = OrderPartition(fold=PlainOrderFold())
         shop = Partition(clk=partition.clk)
         for line in self.lines:
             shop.record(*sale(f"tee{line}", 1, hold_ms=HOLD_MS, price=PRICE))

@@ -1,11 +1,13 @@
 """The tables behind the fold as plain dicts that are cheap to copy, and a copy of a whole small state."""
 
 from domain.expiry import Bucket, Deadlines, Endings, Moment
+from domain.order_state import Orders
 from domain.outcomes import InvariantViolatedError
 from domain.pool import Pool, Terms
 from domain.refusals import Refusal
 from domain.reservation import NO_TERMS, Row, RowState
 from domain.state import Inventory
+from tables.orders import OrderFold
 
 
 class PlainRows(dict):
@@ -130,3 +132,28 @@ def _bucket(bucket: Bucket) -> Bucket:
     new = Bucket()
     new.holds, new.live, new.ripe = bucket.holds[:], bucket.live, bucket.ripe.copy()
     return new
+
+
+class PlainOrders(dict):
+    """domain.order_row.Rows."""
+
+    def put(self, row):
+        self[row.order] = row
+
+    bury = put
+
+    def remove(self, order):
+        del self[order]
+
+    def __iter__(self):
+        return iter(self.values())
+
+    def __deepcopy__(self, _):
+        return PlainOrders(self)
+
+
+class PlainOrderFold(OrderFold):
+    """An order fold whose states are cheap to copy."""
+
+    def new_state(self, partition):
+        return Orders(PlainOrders(), partition, self._rules)
