@@ -151,7 +151,7 @@ def _measured(evidence: Evidence, sales: Sales) -> dict[str, Any]:
         "p99_ms": round(percentile(latencies, 0.99), 1),
         "decisions": sales.decisions,
         "decisions_per_s": round(decided / max(told.sale_s, 0.001), 1),
-        "retries": sum(answer.tries - 1 for answer in told.answers) + sum(end.tries - 1 for end in told.endings),
+        "retries": sum(max(0, one.tries - 1) for one in (*told.answers, *told.endings)),
     }
 
 
