@@ -9,7 +9,6 @@ from adapters.mail.mailer import DeferredError, Mailer, RefusedError
 from adapters.sealing import Sealer, UnreadableError
 from adapters.sql.database import Database, SqlAwayError
 from adapters.sql.mails import Delivery, Mail, MailQueue, State
-from adapters.sql.reading import Reader
 from domain.ids import order_bytes
 from streams.actions import Action
 from streams.logs import Log
@@ -37,7 +36,6 @@ class Post:
         clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self._queue = MailQueue(database)
-        self._reader = Reader(database)
         self._sealer = sealer
         self._mailer = mailer
         self._letters = Letters(mailer.sender)
@@ -90,11 +88,8 @@ class Post:
 
     def _deliver(self, mail: Mail) -> Delivery:
         try:
-            order, sealed = self._reader.find(mail.order), self._reader.address(mail.order)
-            if order is None or sealed is None:
-                return Delivery(State.FAILED, "the order has no address")
-            address = self._sealer.open(bytes.fromhex(sealed[0]), order_bytes(mail.order), sealed[1])
-            self._mailer.send(self._letters.write(mail, order, address))
+            address = self._sealer.open(bytes.fromhex(mail.customer), order_bytes(mail.order), mail.sealed)
+            self._mailer.send(self._letters.write(mail, address))
         except (UnreadableError, NoAddressError, RefusedError) as error:
             return Delivery(State.FAILED, str(error))
         except SqlAwayError as error:

@@ -63,14 +63,14 @@ class Letters:
         )
         self._templates.filters["money"] = money
 
-    def write(self, mail: Mail, order: StoredOrder, address: bytes) -> EmailMessage:
+    def write(self, mail: Mail, address: bytes) -> EmailMessage:
         """The message of one mail. NoAddressError if `address` (JSON) has no `email`.
 
         Its Message-ID follows from the mail: whatever sends it twice, a mail program shows one.
         """
         to = _address(address)
         text = self._templates.get_template(f"{mail.template}.txt").render(
-            order=order, name=_line(to.get("name")), lines=_lines(order)
+            order=mail.about, name=_line(to.get("name")), lines=_lines(mail.about)
         )
         subject, _, body = text.partition("\n")
         message = EmailMessage()

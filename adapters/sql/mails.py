@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import bindparam, func, select
 
 from adapters.sql.database import Database
-from adapters.sql.schema import MAILS
+from adapters.sql.reading import StoredOrder, load
+from adapters.sql.schema import MAILS, ORDERS
 from streams.order_events import OrderEvent
 
 MESSAGE_CHARS = 255
@@ -30,12 +31,18 @@ class State(StrEnum):
 
 
 class Mail(NamedTuple):
-    """One to send: the transition `sequence` of the order (text), and the template's name."""
+    """One to send: the transition `sequence` of the order (text), and the template's name.
+
+    `about`: the order as it is now; `customer` (hash as hex) and `sealed`: whose address it is.
+    """
 
     order: str
     sequence: int
     template: str
     attempts: int
+    about: StoredOrder
+    customer: str
+    sealed: bytes
 
 
 class Delivery(NamedTuple):
@@ -46,6 +53,19 @@ class Delivery(NamedTuple):
     due_ms: int = 0
 
 
+_DUE = (
+    select(MAILS, ORDERS.c.user_id, ORDERS.c.shipping_address)
+    .join_from(MAILS, ORDERS, MAILS.c.order_id == ORDERS.c.order_id)
+    .where(MAILS.c.state == State.DUE, MAILS.c.due_at <= bindparam("now_ms"))
+    .order_by(MAILS.c.due_at, MAILS.c.created_at)
+    .limit(bindparam("most"))
+    .with_for_update(of=MAILS, skip_locked=True)
+)
+_ONE = MAILS.update().where(MAILS.c.order_id == bindparam("of_order"), MAILS.c.sequence == bindparam("of_sequence"))
+_TAKEN = _ONE.values(state=State.TAKEN, attempts=MAILS.c.attempts + 1)
+_SETTLED = _ONE.values(state=bindparam("new_state"), message=bindparam("new_message"), due_at=bindparam("new_due_at"))
+
+
 class MailQueue:
     """The mails table."""
 
@@ -54,21 +74,34 @@ class MailQueue:
 
     def take(self, now_ms: int, limit: int) -> list[Mail]:
         """Mark up to `limit` due mails as taken by the caller, oldest first: nobody else gets them. SqlAwayError."""
-        query = select(MAILS).where(MAILS.c.state == State.DUE, MAILS.c.due_at <= now_ms)
-        query = query.order_by(MAILS.c.due_at, MAILS.c.created_at).limit(limit).with_for_update(skip_locked=True)
         with self._database.writing() as connection:
-            rows = connection.execute(query).all()
-            taken = [Mail(row.order_id, row.sequence, row.template, row.attempts + 1) for row in rows]
-            for mail in taken:
-                _set(connection, mail, {"state": State.TAKEN, "attempts": mail.attempts})
-        return taken
+            rows = connection.execute(_DUE, {"now_ms": now_ms, "most": limit}).all()
+            if not rows:
+                return []
+            connection.execute(_TAKEN, [_key(row.order_id, row.sequence) for row in rows])
+            orders = {order.order: order for order in load(connection, sorted({row.order_id for row in rows}))}
+        return [
+            Mail(
+                row.order_id,
+                row.sequence,
+                row.template,
+                row.attempts + 1,
+                orders[row.order_id],
+                row.user_id,
+                bytes(row.shipping_address),
+            )
+            for row in rows
+        ]
 
     def settle(self, deliveries: Sequence[tuple[Mail, Delivery]]) -> None:
         """What became of taken mails. SqlAwayError."""
+        rows = [
+            _key(mail.order, mail.sequence)
+            | {"new_state": state, "new_message": message[:MESSAGE_CHARS], "new_due_at": due_ms}
+            for mail, (state, message, due_ms) in deliveries
+        ]
         with self._database.writing() as connection:
-            for mail, (state, message, due_ms) in deliveries:
-                values: dict[str, Any] = {"state": state, "message": message[:MESSAGE_CHARS]}
-                _set(connection, mail, {**values, "due_at": due_ms} if state is State.DUE else values)
+            connection.execute(_SETTLED, rows)
 
     def counts(self) -> dict[str, int]:
         """State -> mails in it."""
@@ -94,6 +127,5 @@ def due_rows(mails: Iterable[tuple[OrderEvent, str]], *, is_news: bool) -> list[
     ]
 
 
-def _set(connection: Connection, mail: Mail, values: dict[str, Any]) -> None:
-    mine = (MAILS.c.order_id == mail.order, MAILS.c.sequence == mail.sequence)
-    connection.execute(MAILS.update().where(*mine).values(values))
+def _key(order: str, sequence: int) -> dict[str, Any]:
+    return {"of_order": order, "of_sequence": sequence}

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import select, tuple_
+from sqlalchemy import Connection, select, tuple_
 
 from adapters.sql.database import Database
 from adapters.sql.schema import CURSORS, ORDER_EVENTS, ORDER_ITEMS, ORDERS
@@ -129,16 +129,7 @@ class Reader:
     def find(self, order: str) -> StoredOrder | None:
         """The order of that id (text), None if the tables have none (yet)."""
         with self._database.reading() as connection:
-            rows = connection.execute(select(*_ORDER).where(ORDERS.c.order_id == order)).all()
-            lines = connection.execute(_lines_of([order])).all()
-        return next(iter(_join(rows, lines)), None)
-
-    def address(self, order: str) -> tuple[str, bytes] | None:
-        """Customer (hash as hex) and sealed address of an order; None if it has none."""
-        query = select(ORDERS.c.user_id, ORDERS.c.shipping_address).where(ORDERS.c.order_id == order)
-        with self._database.reading() as connection:
-            row = connection.execute(query).first()
-        return (row.user_id, bytes(row.shipping_address)) if row and row.shipping_address else None
+            return next(iter(load(connection, [order])), None)
 
     def list_of(self, customer: str, cursor: str = "", limit: int = 20) -> Page:
         """Up to `limit` (1..PAGE_MAX) orders of a customer (hash as hex), newest first, from behind `cursor` on.
@@ -183,6 +174,12 @@ class Reader:
         with self._database.reading() as connection:
             rows = connection.execute(query).all()
         return {row.partition: Cursor(row.ledger_offset, row.event_index, row.log_offset) for row in rows}
+
+
+def load(connection: Connection, orders: list[str]) -> list[StoredOrder]:
+    """Those of these orders that there are, within a transaction of the caller's."""
+    rows = connection.execute(select(*_ORDER).where(ORDERS.c.order_id.in_(orders))).all()
+    return _join(rows, connection.execute(_lines_of(orders)).all())
 
 
 def _lines_of(orders: list[str]) -> Any:
