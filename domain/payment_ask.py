@@ -52,8 +52,8 @@ class PayAsk(NamedTuple):
 
     @property
     def identity(self) -> tuple[Ask, int, str]:
-        """Two asks of one order with the same are one."""
-        return self.kind, self.tags.attempt, self.key
+        """Two asks of one order with the same are one. An attempt has one intent, but orphans may be of any."""
+        return self.kind, self.tags.attempt, self.intent if self.kind is Ask.ORPHAN else self.key
 
 
 class Wait(NamedTuple):

@@ -174,6 +174,7 @@ class Run(Inquiry):
     def _orphan(self) -> Asking[Done]:
         """None may stay of money that no living order knows."""
         tags, intent = self.ask.tags, self.ask.intent
+        name = f"{ORPHAN}:{intent}"
         seen = yield from self._peek(intent)
         if seen is None or seen.tags != tags:
             return Done(Operation.VOID, None, intent, reason="not this order's")
@@ -184,11 +185,11 @@ class Run(Inquiry):
             if seen.status is Status.SUCCEEDED:
                 left = seen.captured - seen.refunded
                 done = Done(Operation.REFUND, PayOutcome.REFUNDED, intent, left)
-                key = self._key(Operation.REFUND, generation, ORPHAN)
+                key = self._key(Operation.REFUND, generation, name)
                 call = Refund(key, tags._replace(refund=ORPHAN), intent, left)
             else:
                 done = Done(Operation.VOID, PayOutcome.VOIDED, intent, seen.capturable)
-                call = Cancel(self._key(Operation.VOID, generation, ORPHAN), intent)
+                call = Cancel(self._key(Operation.VOID, generation, name), intent)
             reply, _ = yield from self._send(call)
             if isinstance(reply, NotSent):
                 return _given_up(done.operation, intent)

@@ -27,6 +27,7 @@ class Manners(NamedTuple):
     """`before_ms` the deadline of an order whose authorisation waits, the order is told to live `by_ms` longer.
 
     What an event asked for longer than `history_ms` ago is not taken any more: who still waits has asked again since.
+    Nobody asks for an orphan again: it is taken however old it is.
     """
 
     before_ms: int = 30_000
@@ -88,14 +89,10 @@ class Desk:
             return []
         self._seen[event.partition] = place
         self._tell(event)
-        if event.time_ms < now_ms - self._manners.history_ms:
-            return []
-        begun = []
-        for ask in asks_of(event, self._environment, self._kinds):
-            job = self._take(ask, now_ms)
-            if job:
-                begun.append(job)
-        return begun
+        is_old = event.time_ms < now_ms - self._manners.history_ms
+        asks = asks_of(event, self._environment, self._kinds)
+        taken = [self._take(ask, now_ms) for ask in asks if ask.kind is Ask.ORPHAN or not is_old]
+        return [job for job in taken if job]
 
     def finish(self, job: Job) -> Job | None:
         """The job is at its end; the next of its order."""

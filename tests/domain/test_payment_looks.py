@@ -44,24 +44,24 @@ def test_money_without_a_living_order_is_voided_or_refunded_by_keys_of_its_own()
         play(f"""
             orphan intent=pi
             retrieve pi -> {status}
-            cancel void:orphan -> canceled
+            cancel void:orphan:pi -> canceled
             retrieve pi -> canceled
             done voided pi{amount}
         """)
     play("""
         orphan intent=pi
         retrieve pi -> succeeded:500:200
-        refund 300 refund:orphan -> refund succeeded
+        refund 300 refund:orphan:pi -> refund succeeded
         retrieve pi -> succeeded:500:500
         done refunded pi 300
     """)
     play("""
         orphan intent=pi
         retrieve pi -> requires_capture
-        cancel void:orphan -> refused late
+        cancel void:orphan:pi -> refused late
         retrieve pi -> succeeded
         wait 2000
-        refund 500 refund:orphan -> unknown
+        refund 500 refund:orphan:pi -> unknown
         retrieve pi -> succeeded:500:500
         done refunded pi 500
     """)

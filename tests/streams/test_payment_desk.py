@@ -173,6 +173,16 @@ def test_what_was_asked_long_ago_is_left_to_those_who_ask_again(scene):
     assert len(scene.hear(AUTHORISE, time_ms=NOW_MS - Manners().history_ms)) == 1
 
 
+def test_an_orphan_is_closed_however_long_ago_it_was_seen():
+    """No order asks for it again."""
+    scene = Scene(TO_COMPENSATION)
+    asks = (ask("orphan", intent="pi"), ask("void", intent="pi"))
+    (job,) = scene.hear(*asks, pay="", kind="requested", time_ms=NOW_MS - 86_400_000)
+    assert job.ask.kind is Ask.ORPHAN
+    assert scene.hear(ask("orphan", intent="pi"), ask("orphan", intent="pi_2"), pay="", kind="requested") == []
+    assert scene.desk.finish(job).ask.intent == "pi_2"
+
+
 def test_what_there_is_no_room_for_is_let_go():
     scene = Scene(jobs_max=1)
     (job,) = scene.hear(AUTHORISE)
