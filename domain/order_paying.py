@@ -89,7 +89,7 @@ def captured(row: Order, command: PayAnswered, _: Now) -> Step:
 
 
 def _paid(row: Order, amount: int) -> Order:
-    return row._replace(phase=Phase.PAID, pay=Pay.CAPTURED, captured=amount)
+    return row._replace(phase=Phase.PAID, pay=Pay.CAPTURED, captured=amount, reason="")
 
 
 def capture_failed(row: Order, command: PayAnswered, _: Now) -> Step:
