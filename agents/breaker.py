@@ -76,6 +76,11 @@ class Breaker:
         if self.circuit is Circuit.HALF_OPEN or self._failures >= self._failures_max:
             self._open()
 
+    def unused(self, turn: int) -> None:
+        """The call was not made after all, so it says nothing; the next one is the probe in its place."""
+        if turn == self._turn and self.circuit is Circuit.HALF_OPEN:
+            self.circuit = Circuit.OPEN
+
     def _open(self) -> None:
         open_s = min(FIRST_S * 2**self._openings, LONGEST_S)
         self._probe_at = self._clock() + open_s * (1 + JITTER * self._jitter())

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from agents.breaker import Breaker
 from agents.bucket import Bucket
-from domain.provider import Limited, Reply, Unknown
+from domain.provider import Limited, NotSent, Reply, Unknown
 
 
 class Ticket(NamedTuple):
@@ -59,7 +59,10 @@ class Gate:
             self._buckets[ticket.write].pause(reply.retry_after_ms / 1_000)
         outage = reply.why if isinstance(reply, Unknown) and reply.outage else ""
         self.outage = outage or self.outage
-        self._breaker.ended(ticket.turn, outage=bool(outage))
+        if isinstance(reply, NotSent):
+            self._breaker.unused(ticket.turn)
+        else:
+            self._breaker.ended(ticket.turn, outage=bool(outage))
         self._pump()
 
     def set_rate(self, per_s: float) -> None:

@@ -8,7 +8,7 @@ import pytest
 from agents.breaker import FAILURES_MAX, Breaker, Circuit
 from agents.bucket import Bucket
 from agents.gate import Gate
-from domain.provider import IntentSeen, Limited, Status, Unknown
+from domain.provider import IntentSeen, Limited, NotSent, Status, Unknown
 
 SEEN = IntentSeen("pi", Status.CANCELED, 900)
 OUT = Unknown("connection", outage=True)
@@ -108,6 +108,22 @@ async def test_an_open_circuit_keeps_all_waiting_but_the_probe_whose_answer_lets
     assert all(call.done() for call in calls)
     assert scene.circuits == [Circuit.OPEN, Circuit.HALF_OPEN, Circuit.CLOSED]
     assert scene.gate.outage == "connection"
+
+
+async def test_a_probe_that_is_not_sent_after_all_says_nothing_and_the_next_goes_in_its_place():
+    scene = Scene()
+    await scene.open()
+    calls = [scene.enter() for _ in range(3)]
+    scene.late_s = 2.1
+    scene.gate.set_rate(0)
+    await settle()
+    scene.gate.leave(calls[0].result(), NotSent())
+    await settle()
+    assert [call.done() for call in calls] == [True, True, False]
+    scene.gate.leave(calls[1].result(), SEEN)
+    await settle()
+    assert calls[2].done()
+    assert scene.circuits[-1] is Circuit.CLOSED
 
 
 async def test_an_unknown_outcome_of_one_call_is_no_outage():
