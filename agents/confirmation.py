@@ -77,6 +77,7 @@ class Confirmation:
         self._mailer = mailer
         self._metrics = metrics
         self._store = Store(database)
+        self._is_bound = False
 
     async def start(self, context: Context) -> None:
         """Connect to the broker. The database may be away."""
@@ -94,6 +95,9 @@ class Confirmation:
         records: Records = {}
         for source, some in chunks:
             records.setdefault(source, []).extend(some)
+        if not self._is_bound:
+            await self._answered(lambda: self._store.bind(self._context.identity.log_id))
+            self._is_bound = True
         work = self._prepared(records)
         applied = await self._apply(work)
         while applied.missing:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete, func, select, text
 from adapters.sql.database import Database
 from adapters.sql.pool_rows import Pools
 from adapters.sql.reading import NOWHERE, Cursor
-from adapters.sql.schema import CURSORS, INVENTORY, ORDER_EVENTS, ORDER_ITEMS, ORDERS, PAYMENTS
+from adapters.sql.schema import CURSORS, INVENTORY, ORDER_EVENTS, ORDER_ITEMS, ORDERS, PAYMENTS, SCHEMA
 from adapters.sql.store import fold
 from adapters.sql.upserts import Upserts
 from ops.audit.source import Source, Stream
@@ -43,7 +43,7 @@ class Rebuilt(NamedTuple):
 
 
 class Rebuild:
-    """`ends`: (name of an events topic, partition) -> its end, asked for before the source was opened.
+    """`log_id`: of the source's log. `ends`: (events topic, partition) -> its end, asked before the source was opened.
 
     `progress` is called now and then with the number of events or decisions read since.
     """
@@ -52,12 +52,14 @@ class Rebuild:
         self,
         source: Source,
         topics: Topics,
+        log_id: bytes,
         ends: Mapping[tuple[str, int], int],
         progress: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._source = source
         self._orders = topics.order_events.name
         self._stock = topics.stock_events.name
+        self._log_id = log_id
         self._ends = ends
         self._progress = progress
 
@@ -66,9 +68,11 @@ class Rebuild:
         with database.writing() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(text("LOCK TABLE cursors IN EXCLUSIVE MODE"))
-            told = _cursors(connection, self._orders)
+            is_ours = connection.scalar(select(SCHEMA.c.log_id)) == self._log_id.hex()
+            told = _cursors(connection, self._orders) if is_ours else {}
             for table in DERIVED:
                 connection.execute(delete(table))
+            connection.execute(SCHEMA.update().values(log_id=self._log_id.hex()))
             parts = range(self._source.partitions)
             events = sum(self._rebuild_orders(connection, part, told.get(part, NOWHERE)) for part in parts)
             for part in parts:

@@ -14,7 +14,7 @@ import msgspec
 from sqlalchemy import Connection, select, tuple_
 
 from adapters.sql.database import Database
-from adapters.sql.schema import CURSORS, ORDER_EVENTS, ORDER_ITEMS, ORDERS
+from adapters.sql.schema import CURSORS, ORDER_EVENTS, ORDER_ITEMS, ORDERS, SCHEMA
 
 PAGE_MAX = 100
 _CURSOR = re.compile(r"([0-9]{1,18}):([0-9a-f-]{36})")
@@ -167,6 +167,12 @@ class Reader:
             )
             for row in rows
         ]
+
+    def log_id(self) -> str | None:
+        """Hex id of the log that the tables are a copy of, None before the first row. Another log: no row is ours."""
+        with self._database.reading() as connection:
+            found: str | None = connection.scalar(select(SCHEMA.c.log_id))
+            return found
 
     def cursors(self, topic: str) -> dict[int, Cursor]:
         """Partition -> how far it is; a partition of which nothing is known is missing."""

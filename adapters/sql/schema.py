@@ -29,6 +29,7 @@ SCHEMA = Table(
     METADATA,
     Column("only", Integer, primary_key=True, autoincrement=False),
     Column("version", Integer, nullable=False),
+    Column("log_id", String(32)),  # of the log that the rows are a copy of; None before the first of them
 )
 
 ORDERS = Table(

@@ -15,7 +15,7 @@ from adapters.sql.database import Database
 from adapters.sql.mails import due_rows
 from adapters.sql.pool_rows import Pools
 from adapters.sql.reading import NOWHERE, Cursor
-from adapters.sql.schema import CURSORS, ORDER_ITEMS, ORDERS, PAYMENTS
+from adapters.sql.schema import CURSORS, ORDER_ITEMS, ORDERS, PAYMENTS, SCHEMA
 from adapters.sql.upserts import Upserts
 from streams.order_events import OrderEvent
 
@@ -32,6 +32,13 @@ _CURSORS = (
     .order_by(CURSORS.c.topic, CURSORS.c.partition)
     .with_for_update()
 )
+
+
+_FOREIGN = "give this log another one (TURNSTILE_SQL), or replace the rows by `turnstile sql rebuild`"
+
+
+class ForeignLogError(Exception):
+    """The topics were made anew, or the database was another one's: its cursors would hide events of this log."""
 
 
 class Span(NamedTuple):
@@ -83,6 +90,16 @@ class Store:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    def bind(self, log_id: bytes) -> None:
+        """Say whose copy this is, once for good. ForeignLogError if it is another log's. SqlAwayError."""
+        with self._database.writing() as connection:
+            known = connection.scalar(select(SCHEMA.c.log_id))
+            if known is None:
+                connection.execute(SCHEMA.update().values(log_id=log_id.hex()))
+            elif known != log_id.hex():
+                message = f"the database is a copy of log {known}, not of {log_id.hex()}: {_FOREIGN}"
+                raise ForeignLogError(message)
 
     def apply(self, span: Span, events: Sequence[OrderEvent], *, mail: bool = True) -> Applied:
         """As `apply_all`, one chunk of order.events."""

@@ -32,9 +32,9 @@ def rebuild(ctx: typer.Context, json: Json = False) -> None:
     except ValueError as error:
         raise Complaint(what=str(error)) from error
     with explained(_FIXES), Console(stderr=True).status("reading the ledgers ..."):
-        ends = run(_ends(servers, topics))
+        log_id, ends = run(_look(servers, topics))
         with kafka_source(servers, topics) as source:
-            rebuilt = Rebuild(source, topics, ends).run(database)
+            rebuilt = Rebuild(source, topics, log_id, ends).run(database)
     database.close()
     if json:
         print_json(rebuilt._asdict())
@@ -42,12 +42,13 @@ def rebuild(ctx: typer.Context, json: Json = False) -> None:
         typer.echo(f"{rebuilt.orders} orders from {rebuilt.events} events, {rebuilt.pools} pools")
 
 
-async def _ends(servers: str, topics: Topics) -> dict[tuple[str, int], int]:
-    """Of the events topics, before the ledgers are looked at."""
+async def _look(servers: str, topics: Topics) -> tuple[bytes, dict[tuple[str, int], int]]:
+    """The log's id, and the ends of the events topics before the ledgers are looked at."""
     async with KafkaLog(servers, "turnstile-sql") as log:
         identity = await read_identity(log, topics)
         names = (topics.order_events.name, topics.stock_events.name)
-        return {(name, part): await log.end(name, part) for name in names for part in range(identity.partitions)}
+        places = [(name, part) for name in names for part in range(identity.partitions)]
+        return identity.log_id, {place: await log.end(*place) for place in places}
 
 
 COMMANDS = {"rebuild": rebuild}

@@ -5,7 +5,9 @@ import pytest
 from adapters.sealing import Sealer
 from adapters.sql.mails import MailQueue
 from adapters.sql.pool_rows import pools_of
-from adapters.sql.store import Span, StockChunk, Store
+from adapters.sql.reading import Reader
+from adapters.sql.schema import SCHEMA
+from adapters.sql.store import ForeignLogError, Span, StockChunk, Store
 from domain import orders as o
 from domain.outcomes import Outcome
 from domain.payment import Operation, PayOutcome
@@ -18,7 +20,7 @@ from streams.order_records import events_of
 from streams.records import DECIDED, decode_decided, decode_ledger
 from streams.topics import named
 from tests.adapters.tables import dump
-from tests.ops.honest_log import PRINT, HonestLog, ask, customer, order
+from tests.ops.honest_log import LOG_ID, PRINT, HonestLog, ask, customer, order
 from tests.ops.honest_orders import PRICE, Shop
 
 TOPICS = named("test")
@@ -64,6 +66,7 @@ def events(shop: Shop) -> list[OrderEvent]:
 def follow(database, shop: Shop, chunk: int = 3) -> Rebuild:
     """Write as the agent does, in small chunks; what would rebuild it."""
     store, told, stock = Store(database), events(shop), list(decisions(shop.stock))
+    store.bind(LOG_ID)
     for start in range(0, len(told), chunk):
         some = told[start : start + chunk]
         store.apply(Span(TOPICS.order_events.name, 0, start, start + len(some) - 1), some)
@@ -76,7 +79,7 @@ def follow(database, shop: Shop, chunk: int = 3) -> Rebuild:
 
 def rebuild_of(shop: Shop, source: MemorySource | None = None) -> Rebuild:
     ends = {(TOPICS.order_events.name, 0): len(events(shop)), (TOPICS.stock_events.name, 0): len(shop.stock.ledger) - 2}
-    return Rebuild(source or shop.source(), TOPICS, ends)
+    return Rebuild(source or shop.source(), TOPICS, LOG_ID, ends)
 
 
 def test_what_is_rebuilt_is_row_by_row_what_was_written_live(database, shop):
@@ -115,6 +118,7 @@ def test_rows_that_somebody_spoiled_are_mended_and_those_of_no_ledger_stay(datab
 
 def test_what_the_agent_had_not_told_yet_is_news_for_its_customer(database, shop):
     store, told = Store(database), events(shop)
+    store.bind(LOG_ID)
     store.apply(Span(TOPICS.order_events.name, 0, 0, 9), told[:10])
     before = MailQueue(database).counts()
     shop.both(o.Cancel(order(5), bytes(8), customer(5)), role=Role.GATEWAY)
@@ -136,3 +140,18 @@ def test_a_ledger_that_does_not_hold_changes_nothing(database, shop):
             rebuild_of(shop, MemorySource(1, entries)).run(database)
         assert dump(database) == live
         assert log.ledger
+
+
+def test_a_copy_of_another_log_is_refused_until_it_is_rebuilt(database, shop):
+    rebuild = follow(database, shop)
+    live = dump(database, *DERIVED)
+    other = bytes(16)
+    with database.writing() as connection:
+        connection.execute(SCHEMA.update().values(log_id=other.hex()))
+    with pytest.raises(ForeignLogError, match="turnstile sql rebuild"):
+        Store(database).bind(LOG_ID)
+    Store(database).bind(other)
+    assert Reader(database).log_id() == other.hex()
+    rebuild.run(database)
+    Store(database).bind(LOG_ID)
+    assert dump(database, *DERIVED) == live
