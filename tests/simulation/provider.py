@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tests.simulation.journey import Journey
 
 POST_MS = 20
+LONG_MS = 10_000
 ALIVE = frozenset(
     {"requires_payment_method", "requires_confirmation", "requires_action", "processing", "requires_capture"}
 )
@@ -62,7 +63,8 @@ class Provider:
             kept_ms=self.book.behaviour.kept_ms,
         )
         self.book.behave(quiet)
-        self.book.brown_out(0, 0)
+        if self._world.trade.outage_ms < LONG_MS:
+            self.book.brown_out(0, 0)
 
     def charges_of(self, order_text: str) -> list[Charge]:
         """All intents of an order."""

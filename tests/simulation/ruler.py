@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from streams.effects import Append, Role
+from streams.tenure import WINDOW
 from tests.simulation.part import Part
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ class Ruler:
         """Instead of deciding: the ruling, if this record is to be ruled."""
         world = self._world
         machine = seat.machine
-        whim = world.faulty and world.rng.random() < world.weather.whim
+        room = machine.tenure is not None and len(machine.tenure.in_flight) < WINDOW
+        whim = room and world.faulty and world.rng.random() < world.weather.whim
         if machine.queued and (whim or (seat.place, machine.next_command) in self._condemned):
             return machine.rule("operator", "simulated")
         return None

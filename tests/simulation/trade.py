@@ -9,8 +9,9 @@ from domain.payment_ask import Patience
 from streams.payment_desk import Manners
 from tests.simulation.weather import Weather
 
-KEPT_MS = 15_000
-"""How long the provider knows a key: 24 hours, scaled down."""
+KEPT_MS = 30_000
+"""How long the provider knows a key: 24 hours, scaled down. A create may be repeated for `key_ms`: what is between the
+two has to be longer than an order waits for its money, and a call hangs."""
 
 
 class Trade(NamedTuple):
@@ -34,6 +35,7 @@ class Trade(NamedTuple):
     settled: float
     """By an operator who looked at the provider, while nobody answers."""
     outage_ms: int
+    """Of the provider; a long one outlasts all other faults."""
     ack_on_receipt: bool
     """Whether the payment agents commit what they have read before they have done it."""
     agents_reassigned: float
@@ -103,7 +105,7 @@ def draw_trade(rng: Random, weather: Weather) -> tuple[Weather, Trade]:
         expired_authorisations=pick((0.0, 0.0, 0.2)),
         pending_refund=pick((0.0, 0.2)),
         settled=pick((0.0, 0.3)),
-        outage_ms=pick((0, 0, 0, 3000)),
+        outage_ms=pick((0,) * 11 + (3000,) * 4 + (15_000,)),
         ack_on_receipt=pick((False, True)),
         agents_reassigned=pick((0.0, 1.0, 3.0)),
         queued=pick((0.0, 0.0, 0.2)),
@@ -111,7 +113,7 @@ def draw_trade(rng: Random, weather: Weather) -> tuple[Weather, Trade]:
             retries_ms=(60, 120, 240),
             again_max_ms=800,
             stale_ms=pick((1500, 3000)),
-            key_ms=KEPT_MS - 4000,
+            key_ms=KEPT_MS - 20_000,
             lost_ms=KEPT_MS + 1000,
             before_ms=60_000,
             skew_ms=5000,
