@@ -151,8 +151,13 @@ def _measured(evidence: Evidence, sales: Sales) -> dict[str, Any]:
         "p99_ms": round(percentile(latencies, 0.99), 1),
         "decisions": sales.decisions,
         "decisions_per_s": round(decided / max(told.sale_s, 0.001), 1),
-        "retries": sum(max(0, one.tries - 1) for one in (*told.answers, *told.endings)),
+        "retries": sum(max(0, tries - 1) for tries in _tries(told)),
     }
+
+
+def _tries(told: Told) -> list[int]:
+    """How often each answer was asked for."""
+    return [answer.tries for answer in told.answers] + [ending.tries for ending in told.endings]
 
 
 def _wrong_answers(evidence: Evidence, sales: Sales, keys: Keys) -> list[str]:
