@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from tables.orders import OrderFold
-
 from domain.order_rules import OrderRules
 from streams.fold import Fold
+from tables.orders import OrderFold
 from tests.simulation.mutation import Mutation
 from tests.simulation.order_view import OrderView
 from tests.simulation.trade import Trade
