@@ -115,6 +115,7 @@ MUST_HAPPEN_TO_ORDERS = {
     "void: voided": "voids",
     "void: captured": "voids that came after the capture",
     "refund: refunded": "refunds",
+    "orphan: voided": "authorisations for nobody, voided",
     "look: authorised": "hints that told of an authorisation",
     "authorisations expired": "authorisations that were too old for the provider",
     "challenges answered": "customers who acted at their bank",

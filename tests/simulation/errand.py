@@ -117,6 +117,7 @@ class KilledOnce(Journey):
             shipped=0.0,
             expired_authorisations=0.0,
             pending_refund=0.0,
+            strays=0,
             settled=0.0,
             outage_ms=0,
             ack_on_receipt=True,

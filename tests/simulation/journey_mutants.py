@@ -165,6 +165,19 @@ class VoidsWithoutATombstone(JourneyMutant):
             yield
 
 
+class OrphansLeft(TableMutant):
+    """Nobody looks at money that is there for no living order."""
+
+    patience_ms = 30_000
+    kinds = frozenset({"stuck"})
+    dealings = given(strays=2)
+    moods = given(webhook_lost=0.0, declines=0.0)
+
+    @staticmethod
+    def row(rule: Rule) -> Rule | None:
+        return None if rule.step is order_delivering.orphan else rule
+
+
 # --- requests and answers -------------------------------------------------------------------------------------------
 
 

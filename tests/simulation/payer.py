@@ -3,11 +3,12 @@
 import json
 from collections.abc import Callable
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from adapters.stand_in.book import Fate, Outcome, Request
 from adapters.stripe_wire import reply_of, request_of
-from domain.orders import TO_COMPENSATION, TO_PAYMENT, Ask
+from domain.ids import parse_order
+from domain.orders import TO_COMPENSATION, TO_PAYMENT, Ask, Hint
 from domain.payment_ask import Done, Wait
 from domain.provider import Call, NotSent, Reply, Unknown
 from domain.roles import Role
@@ -15,12 +16,14 @@ from streams.order_events import OrderEvent
 from streams.paying import answer_of
 from streams.payment_desk import Desk, Job
 from tests.simulation.agent import Agent
+from tests.simulation.forms import flat
 from tests.simulation.part import Part
 
 if TYPE_CHECKING:
     from tests.simulation.journey import Journey
 
 TIMEOUT_MS = 600
+SWEEP_MS = 3000
 
 
 class Shell:
@@ -167,25 +170,22 @@ class Compensator(Payer):
 
     kinds = TO_COMPENSATION
 
+    def on_start(self) -> None:
+        super().on_start()
+        self.later(SWEEP_MS, self._sweep)
+
+    def _sweep(self) -> None:
+        """agents/sweep.py, of strays alone: what it finds of orders would hide that somebody has left it there."""
+        for intent in self.world.provider.stray_money():
+            order = parse_order(intent.metadata["order"])
+            self.world.count("strays swept")
+            hint = Hint(order, int(intent.metadata["attempt"]), intent.id, intent.id, "sweep")
+            self.sender.send(self.world.home(order), Role.PAYMENT, [hint])
+        self.later(SWEEP_MS, self._sweep)
+
 
 def understood(outcome: Outcome) -> Reply:
     """As adapters/stripe_provider.py reads it."""
     answer = outcome.answer
     assert answer is not None
     return reply_of(answer.status, answer.headers, json.loads(answer.body))
-
-
-def flat(params: dict[str, Any], prefix: str = "") -> dict[str, str]:
-    """As the SDK's forms: `metadata[order]`, `expand[0]`."""
-    form: dict[str, str] = {}
-    for name, value in params.items():
-        key = f"{prefix}[{name}]" if prefix else name
-        if isinstance(value, dict):
-            form |= flat(value, key)
-        elif isinstance(value, list):
-            form |= flat({str(index): one for index, one in enumerate(value)}, key)
-        elif isinstance(value, bool):
-            form[key] = "true" if value else "false"
-        else:
-            form[key] = str(value)
-    return form

@@ -4,18 +4,26 @@ import json
 from random import Random
 from typing import TYPE_CHECKING
 
-from adapters.stand_in.book import Book, Change
+import msgspec
+
+from adapters.stand_in.book import Book, Change, Request
 from adapters.stand_in.charges import Charge, charge_of
 from adapters.stand_in.mail import Delivery, Letter
 from adapters.stand_in.objects import Intent
-from domain.ids import parse_order
+from adapters.stripe_wire import request_of
+from domain.ids import order_id, order_text, parse_order
 from domain.orders import Hint
+from domain.provider import Create, Tags
+from domain.roles import Role
+from tests.simulation.forms import flat
 from tests.simulation.logs import START_MS
+from tests.simulation.world import KEY
 
 if TYPE_CHECKING:
     from tests.simulation.journey import Journey
 
 POST_MS = 20
+PATIENCE_MS = 900
 LONG_MS = 10_000
 ALIVE = frozenset(
     {"requires_payment_method", "requires_confirmation", "requires_action", "processing", "requires_capture"}
@@ -34,6 +42,9 @@ class Provider:
         self._intents: dict[str, dict[str, Intent]] = {}
         """By order."""
         self._challenged: set[str] = set()
+        self._undelivered = 0
+        self.strays: set[str] = set()
+        """Orders of nobody."""
         self._posting = False
 
     @property
@@ -50,6 +61,9 @@ class Provider:
         if world.trade.expired_authorisations:
             for _ in range(4):
                 world.at(rng.randint(500, world.weather.load_ms + 1000), self._expire_one)
+        if not world.trade.behaviour.webhook_lost:
+            for _ in range(world.trade.strays):
+                world.at(rng.randint(200, world.weather.load_ms), self._stray)
         world.at(world.now_ms + POST_MS, self._post)
 
     def calm(self) -> None:
@@ -82,11 +96,19 @@ class Provider:
                     return "refunded" if intent.refunded == intent.captured else "captured"
         return ""
 
+    def stray_money(self) -> list[Intent]:
+        """What is authorised for nobody."""
+        self.book.advance(self.now_ms)
+        intents = (intent for order in sorted(self.strays) for intent in self._intents.get(order, {}).values())
+        return [intent for intent in intents if intent.capturable]
+
     def restless(self) -> str:
         """Calls that are executed late, and mail."""
         if self.book.next_ms() is not None and self.book._late:
             return "a call hangs at the provider"
-        return "mail" if self.book.mail.next_ms() is not None else ""
+        if self.stray_money():
+            return "money is authorised for nobody"
+        return "mail" if self._undelivered or self.book.mail.next_ms() is not None else ""
 
     def _happened(self, change: Change) -> None:
         """At no moment is more than one attempt's money held or taken."""
@@ -116,14 +138,20 @@ class Provider:
         tags = thing.get("metadata") or {}
         intent = thing["id"] if thing["object"] == "payment_intent" else thing["payment_intent"]
         gateway = self._rng.choice(world.gateways)
-        status = 200 if gateway.alive and gateway.paused_until <= world.now_ms else 0
-        if status and tags.get("environment") == world.environment:
-            order = parse_order(tags["order"])
-            hint = Hint(order, int(tags["attempt"]), intent, event["id"], event["type"])
+        order = parse_order(tags["order"])
+        hint = Hint(order, int(tags["attempt"]), intent, event["id"], event["type"])
+        appended: list[int] = []
+        if gateway.alive and gateway.paused_until <= world.now_ms:
             world.count("hints")
-            gateway.submit(world.home(order), hint, None)
-        delivery = Delivery(0, self.now_ms, letter.event, event["type"], intent, letter.attempt, status)
-        self.book.mail.answered(letter, delivery)
+            gateway.sender.send(world.home(order), Role.GATEWAY, [hint], lambda: appended.append(world.now_ms))
+        delivery = Delivery(0, self.now_ms, letter.event, event["type"], intent, letter.attempt, 0)
+        self._undelivered += 1
+        world.at(world.now_ms + PATIENCE_MS, self._answered, letter, delivery, appended)
+
+    def _answered(self, letter: Letter, delivery: Delivery, appended: list[int]) -> None:
+        """200 once the hint is in the log; else the letter comes again."""
+        self._undelivered -= 1
+        self.book.mail.answered(letter, msgspec.structs.replace(delivery, status=200 if appended else 0))
 
     # --- what happens to intents by itself ----------------------------------------------------------------------------
 
@@ -140,6 +168,16 @@ class Provider:
         ok = self._rng.random() < 0.7
         self._world.count("challenges answered")
         self.book.settle(intent, self.now_ms, ok=ok)
+
+    def _stray(self) -> None:
+        """Money in our name for an order that nobody knows, as after a log was restored: only webhooks tell of it."""
+        world = self._world
+        home = self._rng.randrange(len(world.orders))
+        order = order_id(KEY, "nobody", str(self._rng.random()), home)
+        call = Create("", Tags(world.environment, order_text(order), 1), 1999, "EUR", "pm_card_visa")
+        wire = request_of(call)
+        self.strays.add(order_text(order))
+        self.book.receive(Request("POST", wire.path, flat(wire.params)), self.now_ms)
 
     def _expire_one(self) -> None:
         self.book.advance(self.now_ms)

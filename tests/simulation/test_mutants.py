@@ -41,6 +41,7 @@ CAUGHT_ON_THE_JOURNEY = [
     journey_mutants.GoneTakenForSold,
     journey_mutants.NothingVoided,
     journey_mutants.VoidsWithoutATombstone,
+    journey_mutants.OrphansLeft,
     journey_mutants.EverythingDecidedAnew,
     journey_mutants.CancelBeforeBirthUnknown,
     journey_mutants.NothingResumed,

@@ -32,6 +32,8 @@ class Trade(NamedTuple):
     shipped: float
     expired_authorisations: float
     pending_refund: float
+    strays: int
+    """Intents for orders of nobody."""
     settled: float
     """By an operator who looked at the provider, while nobody answers."""
     outage_ms: int
@@ -104,6 +106,7 @@ def draw_trade(rng: Random, weather: Weather) -> tuple[Weather, Trade]:
         shipped=pick((0.3, 0.7)),
         expired_authorisations=pick((0.0, 0.0, 0.2)),
         pending_refund=pick((0.0, 0.2)),
+        strays=pick((0, 0, 2)),
         settled=pick((0.0, 0.3)),
         outage_ms=pick((0,) * 11 + (3000,) * 4 + (15_000,)),
         ack_on_receipt=pick((False, True)),
