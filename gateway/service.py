@@ -117,7 +117,7 @@ class Service:
         self.inbox = Inbox(settings.webhook_secrets.get_secret_value(), identity)
         self.database = Database(settings.sql_url)
         self.sealer = Sealer(self.database, address_key)
-        self.lookup = Lookup(Reader(self.database), self.tail)
+        self.lookup = Lookup(Reader(self.database, identity.log_id.hex()), self.tail)
         self.order_reader = OrderReader(servers, topics, self.tail, self.lookup, self.order_time, self.metrics.alarm)
 
     # --- life -----------------------------------------------------------------------------------------------------

@@ -7,13 +7,14 @@ raises SqlAwayError when the database does not answer. What is newer than `curso
 import base64
 import binascii
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, select, tuple_
 
-from adapters.sql.database import Database
+from adapters.sql.database import Database, SqlAwayError
 from adapters.sql.schema import CURSORS, ORDER_EVENTS, ORDER_ITEMS, ORDERS, SCHEMA
 
 PAGE_MAX = 100
@@ -121,14 +122,28 @@ _LINE: list[Any] = [
 
 
 class Reader:
-    """Reads; holds nothing but the database."""
+    """Reads what the tables have of the log of this id (hex; "" = of whichever): a copy of another one is no answer."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, log_id: str = "") -> None:
         self._database = database
+        self._wanted = log_id
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        """One view of the tables. SqlAwayError if they are another log's: its orders are not ours, nor its offsets."""
+        with self._database.reading() as connection:
+            if self._wanted:
+                found = connection.scalar(select(SCHEMA.c.log_id))
+                if found not in {None, self._wanted}:
+                    message = (
+                        f"the database is a copy of log {found}, not of {self._wanted}: run `turnstile sql rebuild`"
+                    )
+                    raise SqlAwayError(message)
+            yield connection
 
     def find(self, order: str) -> StoredOrder | None:
         """The order of that id (text), None if the tables have none (yet)."""
-        with self._database.reading() as connection:
+        with self._reading() as connection:
             return next(iter(load(connection, [order])), None)
 
     def list_of(self, customer: str, cursor: str = "", limit: int = 20) -> Page:
@@ -142,7 +157,7 @@ class Reader:
         if cursor:
             query = query.where(tuple_(ORDERS.c.created_at, ORDERS.c.order_id) < tuple_(*parse_cursor(cursor)))
         query = query.order_by(ORDERS.c.created_at.desc(), ORDERS.c.order_id.desc()).limit(limit + 1)
-        with self._database.reading() as connection:
+        with self._reading() as connection:
             rows = connection.execute(query).all()
             shown = rows[:limit]
             lines = connection.execute(_lines_of([row.order_id for row in shown])).all()
@@ -152,7 +167,7 @@ class Reader:
     def history(self, order: str) -> list[StoredEvent]:
         """Every event of an order, oldest first."""
         query = select(ORDER_EVENTS).where(ORDER_EVENTS.c.order_id == order)
-        with self._database.reading() as connection:
+        with self._reading() as connection:
             rows = connection.execute(query.order_by(ORDER_EVENTS.c.ledger_offset, ORDER_EVENTS.c.event_index)).all()
         return [
             StoredEvent(
@@ -168,16 +183,10 @@ class Reader:
             for row in rows
         ]
 
-    def log_id(self) -> str | None:
-        """Hex id of the log that the tables are a copy of, None before the first row. Another log: no row is ours."""
-        with self._database.reading() as connection:
-            found: str | None = connection.scalar(select(SCHEMA.c.log_id))
-            return found
-
     def cursors(self, topic: str) -> dict[int, Cursor]:
         """Partition -> how far it is; a partition of which nothing is known is missing."""
         query = select(CURSORS).where(CURSORS.c.topic == topic)
-        with self._database.reading() as connection:
+        with self._reading() as connection:
             rows = connection.execute(query).all()
         return {row.partition: Cursor(row.ledger_offset, row.event_index, row.log_offset) for row in rows}
 

@@ -3,12 +3,14 @@
 import pytest
 
 from adapters.sealing import Sealer
+from adapters.sql.database import SqlAwayError
 from adapters.sql.mails import MailQueue
 from adapters.sql.pool_rows import pools_of
 from adapters.sql.reading import Reader
 from adapters.sql.schema import SCHEMA
 from adapters.sql.store import ForeignLogError, Span, StockChunk, Store
 from domain import orders as o
+from domain.ids import order_text
 from domain.outcomes import Outcome
 from domain.payment import Operation, PayOutcome
 from domain.roles import Role
@@ -151,7 +153,9 @@ def test_a_copy_of_another_log_is_refused_until_it_is_rebuilt(database, shop):
     with pytest.raises(ForeignLogError, match="turnstile sql rebuild"):
         Store(database).bind(LOG_ID)
     Store(database).bind(other)
-    assert Reader(database).log_id() == other.hex()
+    assert Reader(database, other.hex()).find(order_text(order(1)))
+    with pytest.raises(SqlAwayError, match="turnstile sql rebuild"):
+        Reader(database, LOG_ID.hex()).find(order_text(order(1)))
     rebuild.run(database)
     Store(database).bind(LOG_ID)
     assert dump(database, *DERIVED) == live
