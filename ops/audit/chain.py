@@ -66,7 +66,9 @@ class Incarnation:
         self.src = src
         self.published = published
         self.apart = False
-        """A later owner ruled by hand: what this one decides after that, it decides on another state."""
+        """A later owner ruled by hand, or this one's ruling came too late: what it decides after that, it decides on
+        another state.
+        """
 
 
 class Chain:
@@ -238,6 +240,7 @@ class Chain:
         """
         self.duplicates += 1
         own = self._incarnations[record.nonce]
+        own.apart |= record.kind == RULING
         kind, body = self._recent.get(decided.src, (record.kind, b""))
         tells_epochs = Outcome.YIELDED in decided.outcomes or Outcome.NOT_YIELDED in decided.outcomes
         comparable = kind == record.kind == DECIDED and not own.apart

@@ -35,7 +35,8 @@ class OrderSubject:
     def __init__(self, partition: int, findings: Findings) -> None:
         self.tally = Tally(partition, keeps=False)
         self.rows: dict[bytes, OrderRow] = {}
-        self.buried: set[bytes] = set()
+        self.buried: dict[bytes, bytes] = {}
+        """Cancels that came before their orders, and whose they were (b"" = an operator's)."""
         """Orders whose cancel came first."""
         self._findings = findings
         self._clk = 0
@@ -47,11 +48,14 @@ class OrderSubject:
     def lawful(self, details: OrderDetails) -> bool:
         """Each change of an order is the next one of it: version, sequence and what was shown before fit."""
         versions: dict[bytes, tuple[int, int]] = {}
+        begun: dict[bytes, bytes] = {}
         for change in _changes(details):
+            if isinstance(change, Begun):
+                begun[change.order] = change.customer
             if not isinstance(change, Stepped):
                 continue
             row = self.rows.get(change.order)
-            known = (row.version, row.sequence) if row else (int(change.order in self.buried),) * 2
+            known = (row.version, row.sequence) if row else self._buried_at(change.order, begun.get(change.order))
             if row is None and change.version == 1:
                 known = 0, 0  # the cancel that came first was forgotten meanwhile
             version, sequence = versions.get(change.order, known)
@@ -137,7 +141,7 @@ class OrderSubject:
         elif isinstance(change, Buried):
             if change.order in self.rows or change.order in self.buried:
                 self._findings.add(Kind.TRANSITION, f"order {change.order.hex()} lives, and is buried")
-            self.buried.add(change.order)
+            self.buried[change.order] = change.customer
         elif isinstance(change, Stepped):
             row = self.rows.get(change.order)
             if row is None:
@@ -155,14 +159,18 @@ class OrderSubject:
             if isinstance(change, Resumed) and (row is None or row.is_final):
                 self._findings.add(Kind.TRANSITION, f"order {change.order.hex()} asks, and is not alive")
 
+    def _buried_at(self, order: bytes, customer: bytes | None) -> tuple[int, int]:
+        """Version and sequence of a cancel that came before its order; a stranger's was shown to nobody of it."""
+        by = self.buried.get(order)
+        return (0, 0) if by is None else (1, int(by in {b"", customer}))
+
     def _begin(self, change: Begun) -> None:
         if change.order in self.rows:
             self._findings.add(Kind.DOUBLE_GRANT, f"order {change.order.hex()} is begun again")
         row = OrderRow(change.customer, tuple(line[:2] + line[3:4] for line in change.lines), partial=change.partial)
-        if change.order in self.buried:
-            self.buried.discard(change.order)
-            row.version = row.sequence = 1
-            row.public = "CANCELLED"
+        row.version, row.sequence = self._buried_at(change.order, change.customer)
+        row.public = "CANCELLED" if row.sequence else ""
+        self.buried.pop(change.order, None)
         self.rows[change.order] = row
 
     def _reasons(self, row: OrderRow, change: Stepped, because: Any) -> None:
