@@ -36,9 +36,12 @@ simulate: $(INSTALLED) ## Random faults on an in-memory log: make simulate SEEDS
 chaos: $(INSTALLED) ## Only the tests that kill, pause and cut off processes
 	@$(BIN)/python -m pytest -m chaos
 
-bench: $(INSTALLED) ## Decisions through the batcher, and waiting over HTTP: one JSON line each, about a minute
+bench: $(INSTALLED) ## Decisions, waiting over HTTP, orders to CONFIRMED, payments that hang: a JSON line each, 5 minutes
 	@$(BIN)/python -m bench.batcher
 	@$(BIN)/python -m bench.waiting
+	@$(BIN)/python -m bench.journey orders
+	@$(BIN)/python -m bench.journey orders --provider http --orders 1000
+	@$(BIN)/python -m bench.journey hanging
 
 docs: $(INSTALLED) ## Write docs/reference from the source
 	@$(BIN)/python -m ops.reference
