@@ -6,6 +6,9 @@ SEEDS ?= 2000
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 
+# Two processes of tests: one has the broker and waits most of the time, the other computes.
+TWO := --numprocesses 2 --dist loadgroup
+
 # Stamps are named by what they stand for, so a fresh checkout's file times mean nothing.
 sum = $(firstword $(shell $(1) | cksum))
 LOCKED := .venv/.locked-$(call sum,cat requirements.lock)
@@ -22,13 +25,13 @@ check: $(INSTALLED) ## Format, lint, types, layers, tidiness and the tests witho
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
-	@$(BIN)/python -m pytest -q -m "not integration and not chaos and not slow"
+	@$(BIN)/python -m pytest -q $(TWO) -m "not integration and not chaos and not slow"
 
 test: $(INSTALLED) ## Everything, on a real broker too: under 15 minutes
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(TWO)
 
 simulate: $(INSTALLED) ## Random faults on an in-memory log: make simulate SEEDS=20000
 	@$(BIN)/python -m tests.simulation --seeds $(SEEDS)

@@ -11,6 +11,14 @@ settings.register_profile("turnstile", derandomize=True, deadline=None, suppress
 settings.load_profile("turnstile")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Who needs the session's broker is one group: one process has the broker, and waits; the other computes."""
+    for item in items:
+        if item.get_closest_marker("integration") or item.get_closest_marker("chaos"):
+            item.add_marker(pytest.mark.xdist_group("broker"))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _no_settings_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Take TURNSTILE_* away and put data into a temporary folder. Jars stay in the user's cache: hashes guard them."""

@@ -39,6 +39,7 @@ def green(log: HonestLog) -> None:
 # --- honest logs ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @settings(max_examples=100)
 @given(st.integers(0, 2**32), st.booleans())
 def test_no_honest_log_has_a_violation(seed, calm):
@@ -48,6 +49,7 @@ def test_no_honest_log_has_a_violation(seed, calm):
     assert report.undecided == len(log.commands) - 1 - log.accepted.src
 
 
+@pytest.mark.slow
 def test_a_random_sale_reaches_every_outcome_and_every_fate():
     """Without this the property above might hold for want of anything happening."""
     seen: set[Outcome] = set()

@@ -16,6 +16,7 @@ JOURNEYS = 25
 OF_CLONES = {Kind.DUPLICATE, Kind.PUBLISHED, Kind.NONCE, Kind.DIVERGENT}
 
 
+@pytest.mark.slow
 def test_no_fault_of_the_simulator_is_a_violation_but_a_copied_process_is():
     """A nonce belongs to one incarnation: only whoever copies an owner's process breaks that, and is seen to."""
     counts: Counter[str] = Counter()

@@ -8,6 +8,7 @@ import pytest
 
 from tests.simulation.audited import audited
 from tests.simulation.errand import KilledOnce
+from tests.simulation.program import NICE
 
 APPENDS = {
     "owner": ("stock.commands", "stock.ledger", "stock.events", "order.commands", "order.ledger", "order.events"),
@@ -64,7 +65,7 @@ def test_whoever_is_killed_wherever_once_or_twice_the_end_is_the_same():
     wanted = undisturbed()
     cases = [(point, -(-wanted.points[point] // 2), times) for point in POINTS for times in (1, 2)]
     twice = 0
-    with get_context("spawn").Pool(os.cpu_count()) as pool:
+    with get_context("spawn").Pool(os.cpu_count(), os.nice, (NICE,)) as pool:
         for case, (crashes, picture, violations) in zip(cases, pool.imap(end, cases, 4), strict=True):
             assert 1 <= crashes <= case[2], case
             twice += crashes == 2

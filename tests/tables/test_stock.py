@@ -244,6 +244,7 @@ def test_the_same_records_give_the_same_bytes(steps):
         assert decisions[0] == decisions[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("sold", "least", "most"), [(False, 100, 500), (True, 60, 120)], ids=["live", "sold"])
 def test_what_a_row_costs_in_memory(sold, least, most):
     """Bytes of all that the state keeps for it: row, count, deadline. 20,000 customers, batches of 100."""
