@@ -1,5 +1,6 @@
 """The auditor on a simulated world, with the provider's book where there is one."""
 
+from ops import evidence
 from ops.audit.journey import Money
 from ops.audit.partition import Options
 from ops.audit.report import Report
@@ -27,17 +28,4 @@ def audited(world: World) -> Report:
 def _book(world: World) -> list[Money] | None:
     if not isinstance(world, Journey):
         return None
-    return [
-        Money(
-            charge.environment,
-            charge.id,
-            charge.order,
-            charge.attempt,
-            charge.captured,
-            charge.refunded,
-            charge.authorised,
-            charge.voided,
-            charge.status,
-        )
-        for charge in world.provider.book.charges()
-    ]
+    return evidence.book(world.provider.book.charges())
