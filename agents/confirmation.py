@@ -64,7 +64,7 @@ def run(settings: ConfirmationSettings) -> int:
         sys.stderr.write(f"{error}\n")
         return exits.CONFIGURATION
     metrics = ConfirmationMetrics()
-    duty = Duty(PROGRAM, [topics.order_events, topics.stock_events], [topics.order_commands])
+    duty = Duty(PROGRAM, [topics.order_events, topics.stock_events], [topics.order_commands], round(PACE_S * 1000))
     return duties.run(settings, duty, Confirmation(database, sealer, mailer, metrics), metrics)
 
 

@@ -26,7 +26,7 @@ from domain.roles import Role
 from settings import AgentSettings
 from streams import kafka
 from streams.actions import Action
-from streams.chunks import Chunk, ChunkConsumer, chunk_app
+from streams.chunks import PACE_MS, Chunk, ChunkConsumer, chunk_app
 from streams.faust_app import LOGGER
 from streams.identity import Identity
 from streams.logs import Log
@@ -119,11 +119,12 @@ class Gatherer(Protocol):
 
 
 class Duty(NamedTuple):
-    """A role: its name, the topics that it reads, those that it writes."""
+    """A role: its name, the topics that it reads, those that it writes, and how long a chunk may wait to grow."""
 
     program: str
     reads: Sequence[Topic]
     writes: Sequence[Topic]
+    pace_ms: int = PACE_MS
 
 
 def run(settings: AgentSettings, duty: Duty, handler: Handler | Gatherer, metrics: AgentMetrics | None = None) -> int:
@@ -159,6 +160,7 @@ class Shell(Service):
             [topic.name for topic in duty.reads],
             self.take,
             gathers=isinstance(handler, Gatherer),
+            pace_ms=duty.pace_ms,
         )
         self.app.on_partitions_assigned.connect(self._on_assigned)
         self.app.on_partitions_revoked.connect(self._on_revoked)

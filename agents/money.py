@@ -27,6 +27,7 @@ from domain.orders import Ask
 from domain.roles import Role
 from settings import PaymentSettings
 from streams.actions import Action
+from streams.chunks import PACE_MS
 from streams.logs import Log
 from streams.metrics import PaymentMetrics
 from streams.order_events import OrderEvent, decode
@@ -41,7 +42,7 @@ UNPLANNED = 4
 class Office(NamedTuple):
     """One of the two roles. `share`: of the provider's limit; `alarm`: of a request that takes too long.
 
-    `sweeps`: looks for money without a living order.
+    `sweeps`: looks for money without a living order. `pace_ms`: how long events may wait for each other.
     """
 
     program: str
@@ -49,6 +50,7 @@ class Office(NamedTuple):
     share: float
     alarm: Action
     sweeps: bool = False
+    pace_ms: int = PACE_MS
 
 
 def share_of(per_s: float, members: int) -> float:
@@ -65,7 +67,7 @@ def run(settings: PaymentSettings, office: Office) -> int:
         return exits.CONFIGURATION
     topics = named(settings.namespace)
     reads, writes = [topics.order_events], [topics.order_commands]
-    return duty.run(settings, Duty(office.program, reads, writes), MoneyAgent(settings, office))
+    return duty.run(settings, Duty(office.program, reads, writes, office.pace_ms), MoneyAgent(settings, office))
 
 
 class MoneyAgent:

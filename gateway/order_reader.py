@@ -12,7 +12,7 @@ from gateway.lookup import Lookup
 from gateway.problems import ProblemError
 from gateway.tail import Tail
 from streams.actions import Action
-from streams.kafka import hot_consumer
+from streams.kafka import tail_consumer
 from streams.logs import Log
 from streams.order_events import decode
 from streams.records import UndecodableError
@@ -49,7 +49,7 @@ class OrderReader:
 
     async def run(self, partitions: int, log: Log) -> None:
         """Read until cancelled. KafkaError if a position is lost."""
-        consumer = hot_consumer(self._servers, "gateway-orders")
+        consumer = tail_consumer(self._servers, "gateway-orders")
         try:
             await consumer.start()
             await self._seek(consumer, [TopicPartition(self._topic, partition) for partition in range(partitions)], log)

@@ -21,7 +21,6 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, T
 from faust.types import TP, ConsumerMessage
 
 from streams.faust_app import LOGGER, QuietApp, common_settings
-from streams.kafka import HOT_WAIT_MS
 
 Chunk = tuple[TopicPartition, Sequence[ConsumerRecord]]
 Take = Callable[[Sequence[Chunk]], Awaitable[None]]
@@ -32,6 +31,9 @@ WAITING_BYTES_MAX = 16 * 1024 * 1024
 """Fetched and not handled yet: more is not fetched. Faust's own limit counts events, whatever their size."""
 FETCH_BYTES_MAX = 1024 * 1024
 """A partition's share of a fetch. A larger record still comes, alone."""
+FETCH_BYTES_MIN = 64 * 1024
+"""Less waits for more, for the app's pace: a chunk costs the same whatever is in it, at the broker too."""
+PACE_MS = 20
 FULL_S = 0.005
 
 
@@ -45,8 +47,10 @@ class _Thread(AIOKafkaConsumerThread):
     logger = logging.getLogger(LOGGER)
 
     def _create_worker_consumer(self, transport: Transport) -> AIOKafkaConsumer:
+        app: Any = transport.app
         consumer = super()._create_worker_consumer(transport)
-        consumer._fetch_max_wait_ms = HOT_WAIT_MS  # noqa: SLF001 - Faust has no setting for it
+        consumer._fetch_max_wait_ms = app.pace_ms  # noqa: SLF001 - Faust has no setting for it
+        consumer._fetch_min_bytes = FETCH_BYTES_MIN  # noqa: SLF001
         return consumer
 
 
@@ -161,14 +165,23 @@ class _Transport(Transport):
 
 
 class ChunkApp(QuietApp):
-    """A Faust app whose streams get chunks."""
+    """A Faust app whose streams get chunks, fetched every `pace_ms` at the most, or when FETCH_BYTES_MIN are there."""
+
+    pace_ms = PACE_MS
 
     def _new_transport(self) -> Transport:
         return _Transport(self.conf.broker_consumer, self)
 
 
 def chunk_app(
-    servers: str, group: str, client_id: str, topics: Sequence[str], take: Take, *, gathers: bool = False
+    servers: str,
+    group: str,
+    client_id: str,
+    topics: Sequence[str],
+    take: Take,
+    *,
+    gathers: bool = False,
+    pace_ms: int = PACE_MS,
 ) -> ChunkApp:
     """An app in the consumer group `group` whose one agent awaits `take([(source, records)])` for each chunk.
 
@@ -186,6 +199,7 @@ def chunk_app(
         consumer_max_fetch_size=FETCH_BYTES_MAX,
         **common_settings(servers, client_id),
     )
+    app.pace_ms = pace_ms
 
     async def agent(stream: faust.StreamT[Any]) -> None:
         stream.enable_acks = False  # else Faust acks what an exception or a cancellation left undone

@@ -25,7 +25,7 @@ DRAIN_S = HOLD_S + 60.0
 """Until every hold has ended: the last may be granted as the sale ends; 60 s for a slow machine and provider."""
 FOLLOW_S = 60.0
 """How long a holder looks at the order: a payment may wait for a provider that hardly answers."""
-LOOK_S = (0.2, 1.0)
+LOOK_S = (0.5, 2.0)
 """Between two looks, growing."""
 CARDS_MAX = 3
 """As many attempts as an order has."""
