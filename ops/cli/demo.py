@@ -43,7 +43,7 @@ def demo(
     duplicates: Annotated[float, typer.Option(min=0, max=1, help="Share of requests sent twice.")] = 0.15,
     abandon: Annotated[float, typer.Option(min=0, max=1, help="Share of holders who let go.")] = 0.3,
     seed: Annotated[int, typer.Option(help="Other shoppers, another moment of the kill.")] = 7,
-    seconds: Annotated[float, typer.Option(min=1, help="How long shoppers keep arriving.")] = 30.0,
+    seconds: Annotated[float, typer.Option(min=1, help="How long shoppers keep arriving.")] = 40.0,
     kill: Annotated[bool, typer.Option(help="Kill -9 the hot SKU's owner in the middle of the sale.")] = True,
     declines: Annotated[float, typer.Option(min=0, max=1, help="Share of payment attempts that are declined.")] = 0.03,
     provider_latency: Annotated[str, typer.Option(help="How long the provider takes to answer.")] = "120ms",

@@ -31,7 +31,7 @@ class Options(NamedTuple):
     duplicates: float = 0.15
     abandon: float = 0.3
     seed: int = 7
-    seconds: float = 30.0
+    seconds: float = 40.0
     kill: bool = True
     declines: float = 0.03
     latency_ms: int = 120
