@@ -80,6 +80,18 @@ BODY = json.dumps(event()).encode()
         (BODY, signed(BODY, at_s=time.time() - module.TOLERANCE_S - 2)),
         (b"\xff\xfe", "t=1,v1=x"),
     ],
+    ids=[
+        "none",
+        "empty",
+        "nonsense",
+        "no-time",
+        "no-scheme",
+        "not-ascii",
+        "other-secret",
+        "other-body",
+        "old",
+        "no-text",
+    ],
 )
 def test_what_is_not_signed_by_us_now_is_refused(body, signature):
     with pytest.raises(InvalidRequestError):

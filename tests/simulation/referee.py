@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 TICKS_MAX = 3
-"""Undecided ticks of one sender: one in flight, one that a failed producer left, one of the life before."""
+"""Undecided ticks of one sender: one in flight, one that a failed producer left, one of the life before.
+
+One more for each life before that: nothing may be decided for longer than a process lives."""
 Place = tuple[int, int]
 """Of a fact: ledger offset, and its place among the record's."""
 
@@ -59,7 +61,8 @@ class Referee:
         """Facts of accepted records that must still come."""
         self.newest_fact: Place = (-1, 0)
         self._fact_seen: set[Place] = set()
-        self._ticks: dict[str, list[int]] = {}
+        self._ticks: dict[str, list[tuple[int, int]]] = {}
+        """By sender: offset, and which of its lives appended it."""
         self.claims_ms: list[int] = []
         part.ledger.watchers.append(self.on_ledger)
         part.commands.watchers.append(self.on_command)
@@ -107,10 +110,10 @@ class Referee:
         self.on_batch(offset, commands)
         if type(commands[0]) is Tick:
             self.world.count("ticks")
-            pending = [at for at in self._ticks.get(batch.sender, []) if at > self.src]
-            pending.append(offset)
+            pending = [tick for tick in self._ticks.get(batch.sender, []) if tick[0] > self.src]
+            pending.append((offset, self.world.life_of(batch.sender)))
             self._ticks[batch.sender] = pending
-            if len(pending) > TICKS_MAX:
+            if len(pending) > max(TICKS_MAX, 1 + len({life for _, life in pending})):
                 self.bad("tick storm", f"{len(pending)} undecided ticks of {batch.sender}")
 
     # --- ledger ---------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ REGRESSIONS: dict[str, dict[int, str]] = {
         1856: "as 1831",
         2683: "as 1831",
         3100: "rulings and parking in one partition",
+        6090: "a worker that died again and again beside a partition that nobody could decide left a tick of each life",
         4439: "one copy of an owner ruled what the other decided: no such weather any more",
     },
     "journey": {

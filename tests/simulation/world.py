@@ -115,6 +115,11 @@ class World:
         """Calls made so far."""
         return self._scheduler.events
 
+    def life_of(self, name: str) -> int:
+        """Which life of its a process lives, as far as it is one."""
+        everybody = (*self.workers, *self.gateways, *self.agents, self.operator)
+        return next((process.life for process in everybody if process.name == name), 0)
+
     def network_ms(self) -> int:
         """One way, without a cut."""
         rng = self.rng
