@@ -53,10 +53,11 @@ HTTP = "stand-in://?latency_ms=120"
 HANGING = "stand-in://?latency_ms=3000&reads_per_s=0&writes_per_s=0"
 HANGING_ORDERS = 300
 HANGING_CLIENTS = 200
-ROUND_S = 3.0
-ROUNDS = 5
+ROUND_S = 2.0
+"""Less than the provider takes: payments hang for all of it."""
+ROUNDS = 7
 END_S = 300.0
-CONFIRMED = "CONFIRMED"
+CONFIRMED, PENDING = "CONFIRMED", "PAYMENT_PENDING"
 
 
 class Journeys:
@@ -66,6 +67,8 @@ class Journeys:
         self.service = service
         self.confirmed_s: dict[str, float] = {}
         self.acked_s: dict[str, float] = {}
+        self.pending: set[str] = set()
+        """Orders that have asked for their money."""
         self._deployment = deployment
         self._changed = asyncio.Event()
         self._number = 0
@@ -91,8 +94,13 @@ class Journeys:
             event = decode(headers, value)  # type: ignore[arg-type]
         except UndecodableError:
             return
-        if isinstance(event, OrderEvent) and event.to == CONFIRMED and event.order in self.acked_s:
+        if not isinstance(event, OrderEvent) or event.order not in self.acked_s:
+            return
+        if event.to == CONFIRMED:
             self.confirmed_s.setdefault(event.order, time.perf_counter())
+            self._changed.set()
+        elif event.to == PENDING:
+            self.pending.add(event.order)
             self._changed.set()
 
     def ask(self, sku: str = SKU) -> tuple[str, asyncio.Future[bool]]:
@@ -118,6 +126,13 @@ class Journeys:
 
     def _acked(self, order: str, _: asyncio.Future[bool]) -> None:
         self.acked_s[order] = time.perf_counter()
+
+    async def until_pending(self, orders: list[str]) -> None:
+        """All are at the provider, or about to be. TimeoutError if some are not after five minutes."""
+        async with asyncio.timeout(END_S):
+            while not self.pending >= set(orders):
+                self._changed.clear()
+                await self._changed.wait()
 
     async def until_confirmed(self, orders: list[str]) -> None:
         """TimeoutError if some are not after five minutes."""
@@ -199,6 +214,7 @@ async def hanging() -> dict[str, object]:
         for _ in range(ROUNDS):
             for hangs in (False, True):
                 asked = await journeys.run(HANGING_ORDERS) if hangs else []
+                await journeys.until_pending(asked)
                 rates[hangs].append(await _decide(journeys, ROUND_S))
                 await journeys.until_confirmed(asked)
         found = await violations(deployment, sql=True)
