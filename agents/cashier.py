@@ -3,12 +3,13 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable
-from time import monotonic, time_ns
+from time import monotonic
 from typing import Any, NamedTuple
 
 from adapters.payments import Provider
 from agents.answers import Answers
 from agents.gate import Gate
+from agents.times import wall_ms
 from domain.ids import home_partition
 from domain.orders import Ask
 from domain.payment_ask import PATIENCE, Done, Wait
@@ -155,11 +156,6 @@ class Cashier:
             self._till.log(Action.ORPHAN_CLOSED, order=order, intent=done.intent, amount=done.amount, outcome=outcome)
         else:
             self._till.log(Action.PAYMENT_DONE, kind=kind, order=order, attempt=attempt, outcome=outcome)
-
-
-def wall_ms() -> int:
-    """The wall clock, which log times are compared with."""
-    return time_ns() // 1_000_000
 
 
 async def _sleep(job: Job, until_ms: int) -> None:

@@ -1,7 +1,6 @@
 """Sends the mails that are due, beside the chunks: slowly or not at all, orders and their rows do not wait for it."""
 
 import asyncio
-import time
 from collections.abc import Callable
 
 from adapters.mail.letters import Letters, NoAddressError
@@ -9,6 +8,7 @@ from adapters.mail.mailer import DeferredError, Mailer, RefusedError
 from adapters.sealing import Sealer, UnreadableError
 from adapters.sql.database import Database, SqlAwayError
 from adapters.sql.mails import Delivery, Mail, MailQueue, State
+from agents.times import wall_ms
 from domain.ids import order_bytes
 from streams.actions import Action
 from streams.logs import Log
@@ -33,7 +33,7 @@ class Post:
         mailer: Mailer,
         log: Log,
         metrics: ConfirmationMetrics,
-        clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        clock_ms: Callable[[], int] = wall_ms,
     ) -> None:
         self._queue = MailQueue(database)
         self._sealer = sealer

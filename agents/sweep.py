@@ -8,8 +8,8 @@ import asyncio
 
 from adapters.payments import Provider
 from agents.answers import Answers
-from agents.cashier import wall_ms
 from agents.gate import Gate
+from agents.times import wall_ms
 from domain.ids import home_partition, parse_order
 from domain.order_shapes import WELL_FORMED_ORDER
 from domain.orders import Hint

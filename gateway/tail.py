@@ -16,15 +16,13 @@ from gateway.order_now import OrderNow, begin, follow
 from gateway.recent import Recent
 from gateway.view import Answer, key_of
 from streams.batcher import Batch
-from streams.order_events import Decided, OrderEvent
+from streams.order_events import ROW_EVENTS, Decided, OrderEvent
 from streams.order_records import OrderCommand
 
 ORDERS_MAX = 150_000
 """Orders that SQL does not have yet, 2.3 KiB each: 330 MiB. At 150 a second SQL may be away for 16 minutes; then the
 oldest leave, and who asks for one of them is told to come again."""
 KEYS_HALF_MAX = 50_000
-TELLING = frozenset({"changed", "progressed"})
-"""Kinds of events after which an order is another than before."""
 
 Settle = Callable[[int], Batch[OrderCommand] | None]
 Listener = Callable[[OrderNow], None]
@@ -125,7 +123,7 @@ class Tail:
         if place <= lane.seen:
             return
         lane.seen = place
-        if event.kind not in TELLING:
+        if event.kind not in ROW_EVENTS:
             return
         kept = lane.kept.get(event.order)
         if kept is not None and event.version > kept.now.version + 1:  # one between them could not be read

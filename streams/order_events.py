@@ -148,6 +148,10 @@ class EventType(NamedTuple):
 
 
 CHANGED = "changed"
+PROGRESSED = "progressed"
+REQUESTED = "requested"
+ROW_EVENTS = frozenset({CHANGED, PROGRESSED})
+"""Kinds of events that move an order's row; the others only tell or ask something."""
 _REACHED = {
     Public.CREATED: "An order of several lines was taken; nothing is reserved yet",
     Public.RESERVED: "Its lines are held for the customer until the deadline",
@@ -163,8 +167,8 @@ _REACHED = {
     Public.REFUNDED: "All of its money went back",
 }
 _OTHERS = {
-    "progressed": "Something happened to it, and its public state is the same",
-    "requested": "Nothing changed; it asks for something, or asks again",
+    PROGRESSED: "Something happened to it, and its public state is the same",
+    REQUESTED: "Nothing changed; it asks for something, or asks again",
     "key-reused": "Somebody used its key for other content; nothing changed",
     "orphan-closed": "Money without a living order was voided or refunded",
 }

@@ -24,7 +24,7 @@ from domain.order_changes import (
 )
 from domain.orders import COMMANDS, Phase, PlacedLine, Public
 from domain.outcomes import Outcome
-from streams.order_events import AskBody, Line, OrderEvent, ReserveLine
+from streams.order_events import CHANGED, PROGRESSED, REQUESTED, AskBody, Line, OrderEvent, ReserveLine
 from streams.order_events import Decided as DecidedEvent
 from streams.protocol import Pin, Tick, Yield
 from streams.records import EMPTY_DETAILS, BatchCodec, Decided, UndecodableError
@@ -114,14 +114,14 @@ def _of_step(place: _Place, first: int, begun: Begun | None, change: Stepped) ->
     for to in ways[:-1]:
         sequence += 1
         event = OrderEvent(
-            "changed", order, *place[:2], first + len(head), place.time_ms, change.version, to, sequence, came_from, to,
+            CHANGED, order, *place[:2], first + len(head), place.time_ms, change.version, to, sequence, came_from, to,
             change.cause,
         )  # fmt: skip
         head.append(event)
         came_from = to
     moved = bool(change.passed)
     last = OrderEvent(
-        kind="changed" if moved else "progressed",
+        kind=CHANGED if moved else PROGRESSED,
         order=order,
         partition=place.partition,
         offset=place.offset,
@@ -198,12 +198,12 @@ def _of_other(place: _Place, index: int, change: Buried | Resumed | Noticed) -> 
     if isinstance(change, Buried):
         cancelled = Public.CANCELLED
         return OrderEvent(
-            "changed", order, *place[:2], index, place.time_ms, 1, cancelled, 1, "", cancelled, "cancel", "cancelled",
+            CHANGED, order, *place[:2], index, place.time_ms, 1, cancelled, 1, "", cancelled, "cancel", "cancelled",
             customer=change.customer.hex(),
         )  # fmt: skip
     if isinstance(change, Resumed):
         return OrderEvent(
-            "requested", order, *place[:2], index, place.time_ms, change.version, change.public, cause="unanswered",
+            REQUESTED, order, *place[:2], index, place.time_ms, change.version, change.public, cause="unanswered",
             asks=_asks(change.asks),
         )  # fmt: skip
     return OrderEvent(

@@ -12,12 +12,11 @@ from domain.ids import order_bytes
 from domain.orders import Ask, Pay, Queued
 from domain.payment_ask import PATIENCE, Patience, PayAsk
 from domain.payment_run import Run
-from streams.order_events import OrderEvent
+from streams.order_events import ROW_EVENTS, OrderEvent
 from streams.paying import asks_of
 
 JOBS_MAX = 20_000
 """About 3 KB each. What comes beyond is let go: at 25 calls a second its order would not live until its turn."""
-ROW_EVENTS = frozenset({"changed", "progressed"})
 PROMPTED = {Ask.AUTHORISE: Pay.AUTHORISING, Ask.CAPTURE: Pay.CAPTURING, Ask.REFUND: Pay.REFUNDING}
 """What an order's money must be waiting for, or the request has no more sense: what an operator settled as refunded was
 paid back in another way. A void is never given up: what it ends may not live."""

@@ -11,11 +11,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from adapters.sql.payment_rows import pay
-from streams.order_events import AskBody, Line, OrderEvent
+from streams.order_events import ROW_EVENTS, AskBody, Line, OrderEvent
 
 Row = dict[str, Any]
-MOVES = frozenset({"changed", "progressed"})
-"""Kinds of events that change the order's row; the others only tell or ask something."""
 
 
 class GapError(Exception):
@@ -75,7 +73,7 @@ def take(tables: Tables, event: OrderEvent) -> Row | None:
     Events of a version below the row's are only listed: the row is newer (a replay without a cursor).
     """
     tables.events.append(_event_row(event))
-    if event.kind not in MOVES:
+    if event.kind not in ROW_EVENTS:
         return None
     row = tables.orders.get(event.order)
     version = row["version"] if row else 0

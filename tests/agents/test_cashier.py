@@ -16,9 +16,10 @@ from adapters.stripe_provider import KeyedInProcess, with_http
 from agents.answers import Answers
 from agents.breaker import Breaker, Circuit
 from agents.bucket import Bucket
-from agents.cashier import Cashier, Till, wall_ms
+from agents.cashier import Cashier, Till
 from agents.gate import Gate
 from agents.sweep import SETTLED_MS, Sweep
+from agents.times import wall_ms
 from domain.ids import order_id, order_text, parse_order
 from domain.orders import TO_COMPENSATION, TO_PAYMENT, Hint, Queued
 from domain.provider import Capture, Create, Tags

@@ -3,15 +3,11 @@
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from domain.outcomes import REPEATED
-from streams.order_events import Decided, OrderEvent
+from streams.order_events import ROW_EVENTS, Decided, OrderEvent
 from tests.simulation.gateway import View
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
-
-
-MOVES = frozenset({"changed", "progressed"})
-"""Kinds of events that change an order's row."""
 
 
 class Heard(NamedTuple):
@@ -27,7 +23,7 @@ class OrderView(View):
     def fold(self, world: "World", told: Any) -> None:
         self.newest = max(self.newest, told.place)
         event = told.event
-        if isinstance(event, OrderEvent) and event.kind in MOVES:
+        if isinstance(event, OrderEvent) and event.kind in ROW_EVENTS:
             self.set(world, event.order, (event.version, event.sequence), event.state)
 
     def answers(self, told: Any) -> tuple[str, int, list[tuple[int, tuple[int, int, int] | None]]]:
