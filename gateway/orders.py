@@ -15,7 +15,7 @@ from gateway.parsing import parse_key
 from gateway.problems import Problem, ProblemError
 from gateway.schemas import ProblemBody
 from gateway.service import Service
-from gateway.wishes import NO_ORDER, carry_out, check_owner, order_of, wish_key
+from gateway.wishes import NO_ORDER, carry_out_for, order_of, wish_key
 
 router = APIRouter(prefix="/v1/orders", tags=["orders"])
 
@@ -88,10 +88,7 @@ async def list_(
 async def pay(order_id: str, wanted: Payment, caller: Caller, desk: Desk) -> Response:
     """A payment method for an order that has none, or another one after a decline, on the same hold."""
     order = order_of(order_id, desk)
-    if caller.is_ops:
-        return await carry_out(desk, desk.order_operators, Method(order, b"", wanted.payment_method))
-    await check_owner(desk, order, caller)
-    return await carry_out(desk, desk.order_customers, Method(order, caller.customer, wanted.payment_method))
+    return await carry_out_for(desk, caller, Method(order, caller.customer, wanted.payment_method))
 
 
 @router.post("/{order_id}/cancel", response_model=WishDecided, responses=WISHING)
@@ -99,11 +96,7 @@ async def cancel(order_id: str, caller: Caller, desk: Desk, idempotency_key: Ide
     """Let an order go that is not shipped: its units are free again, its money goes back. Repeatable."""
     order = order_of(order_id, desk)
     key = parse_key(idempotency_key.encode("latin-1")) if idempotency_key is not None else ""
-    if caller.is_ops:
-        return await carry_out(desk, desk.order_operators, Cancel(order, wish_key(desk, order, "cancel", key), b""))
-    await check_owner(desk, order, caller)
-    wish = Cancel(order, wish_key(desk, order, "cancel", key), caller.customer)
-    return await carry_out(desk, desk.order_customers, wish)
+    return await carry_out_for(desk, caller, Cancel(order, wish_key(desk, order, "cancel", key), caller.customer))
 
 
 def _is_known(tags: str, tag: str) -> bool:

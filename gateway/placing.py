@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
-from domain.ids import Receipt, order_text
+from domain.ids import order_text
 from domain.orders import Phase, Place, PlacedLine, Public
 from domain.outcomes import Outcome
 from gateway.order_body import reserved_body
@@ -15,7 +15,7 @@ from gateway.order_now import OrderNow
 from gateway.parsing import Line, NewOrder
 from gateway.problems import respond_decided
 from gateway.service import Service
-from gateway.waiting import ACK_S_MAX, acked, decided
+from gateway.waiting import ACK_S_MAX, acked, appended_header, decided
 from streams.batcher import Seat
 
 _encode = msgspec.json.Encoder().encode
@@ -57,8 +57,7 @@ async def place(
         headers["Preference-Applied"] = f"wait={wait_s}"
     if fate is None:
         await acked(seat, ACK_S_MAX - wait_s, headers["Location"])
-    if seat.batch is not None and seat.batch.offset >= 0:
-        headers["Turnstile-Appended"] = str(Receipt(seat.batch.partition, seat.batch.offset, seat.index))
+    headers |= appended_header(seat)
     if fate is None:
         return Response(_encode({"order_id": text, "status": Public.CREATED}), 202, headers, _JSON)
     outcome, repeated, now = fate

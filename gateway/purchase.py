@@ -7,7 +7,7 @@ import msgspec
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from domain.ids import FINGERPRINT_BYTES, Receipt, hold_id, order_id, order_text
+from domain.ids import FINGERPRINT_BYTES, hold_id, order_id, order_text
 from domain.outcomes import Outcome
 from domain.stock import Reserve
 from gateway.auth import Identity
@@ -17,8 +17,7 @@ from gateway.problems import InvalidRequestError, Problem, ProblemError, respond
 from gateway.service import Service
 from gateway.times import rfc3339
 from gateway.view import NOT_REMEMBERED, Answer
-from gateway.waiting import ACK_S_MAX, acked, decided
-from streams.batcher import Seat
+from gateway.waiting import ACK_S_MAX, acked, appended_header, decided
 from streams.carried import Carried, encode_carried
 
 _encode = msgspec.json.Encoder().encode
@@ -97,14 +96,6 @@ class Purchase:
         if answer is None:
             return Response(_encode({"order_id": text, "status": "CREATED"}), 202, headers, _JSON)
         return _respond(text, answer, headers)
-
-
-def appended_header(seat: Seat[Any]) -> dict[str, str]:
-    """Where this command went; nothing if the producer had sent it twice, so that the ack could not tell."""
-    batch = seat.batch
-    if batch is None or batch.offset < 0:
-        return {}
-    return {"Turnstile-Appended": str(Receipt(batch.partition, batch.offset, seat.index))}
 
 
 def _respond(order: str, answer: Answer, headers: dict[str, str]) -> Response:

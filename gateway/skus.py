@@ -12,7 +12,6 @@ from domain.stock import Adjust, Close, Open, SetPolicy
 from gateway.callers import Caller, Desk, Operator
 from gateway.pools import PoolView
 from gateway.problems import InvalidRequestError, Problem, ProblemError, respond_decided
-from gateway.purchase import appended_header
 from gateway.schemas import (
     SKU_PATTERN,
     Accepted,
@@ -27,6 +26,7 @@ from gateway.schemas import (
 from gateway.service import Service
 from gateway.times import rfc3339
 from gateway.view import Answer
+from gateway.waiting import appended_header
 from streams.batcher import Seat
 from streams.stock_records import StockCommand
 

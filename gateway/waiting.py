@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+from domain.ids import Receipt
 from gateway.problems import Problem, ProblemError
 from gateway.view import Answer
 from streams.batcher import Seat
@@ -23,6 +24,14 @@ async def until(future: asyncio.Future[Any], seconds: float) -> Any:
 def _expire(future: asyncio.Future[Any]) -> None:
     if not future.done():
         future.set_result(None)
+
+
+def appended_header(seat: Seat[Any]) -> dict[str, str]:
+    """Where this command went; nothing if the producer had sent it twice, so that the ack could not tell."""
+    batch = seat.batch
+    if batch is None or batch.offset < 0:
+        return {}
+    return {"Turnstile-Appended": str(Receipt(batch.partition, batch.offset, seat.index))}
 
 
 async def decided(seat: Seat[Any], seconds: float) -> Answer | None:
