@@ -11,7 +11,9 @@ from collections.abc import Callable, Sequence
 from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
+from agents.renewed import RenewedProducer
 from streams.actions import Action
+from streams.dead_letters import letter_headers
 from streams.logs import Log
 
 AGAIN_S = 0.5
@@ -20,23 +22,19 @@ STOP_S = 5.0
 
 
 class Appender:
-    """One producer; another one after a failed send, whose sequence numbers have a gap."""
+    """Producers are made by `make`."""
 
     def __init__(self, make: Callable[[], AIOKafkaProducer], log: Log) -> None:
-        self._make = make
         self._log = log
-        self._producer: AIOKafkaProducer | None = None
-        self._starting = asyncio.Lock()
+        self._producers = RenewedProducer(make, _close)
 
     async def start(self) -> None:
         """Connect. KafkaError if the broker does not answer."""
-        await self._started()
+        await self._producers.started()
 
     async def stop(self) -> None:
         """Flush and disconnect."""
-        producer, self._producer = self._producer, None
-        if producer:
-            await _close(producer)
+        await self._producers.stop()
 
     async def append(
         self,
@@ -54,15 +52,8 @@ class Appender:
 
     async def bury(self, topic: str, source: TopicPartition, record: ConsumerRecord, reason: str) -> None:
         """Append a record that nobody can read to the dead letters, as it was."""
-        name = source.topic.encode()
-        headers = [
-            ("topic", name),
-            ("partition", str(source.partition).encode()),
-            ("offset", str(record.offset).encode()),
-            ("timestamp-ms", str(record.timestamp).encode()),
-            ("reason", reason.encode()),
-        ]
-        await self.append(topic, source.partition, record.value or b"", name, headers)
+        headers = letter_headers(source.topic, source.partition, record.offset, record.timestamp, reason)
+        await self.append(topic, source.partition, record.value or b"", source.topic.encode(), headers)
         self._log(
             Action.DEAD_LETTER, topic=source.topic, partition=source.partition, offset=record.offset, reason=reason
         )
@@ -72,32 +63,18 @@ class Appender:
     ) -> bool:
         """Whether it is acked; if not, it may or may not be there."""
         try:
-            producer = await self._started()
+            producer = await self._producers.started()
         except KafkaError as error:
             self._log(Action.BROKER_AWAY, reason=repr(error))
             return False
         try:
             await producer.send_and_wait(topic, value, key=key, partition=partition, headers=list(headers))
         except KafkaError as error:
-            if self._producer is producer:
-                self._producer = None
+            if self._producers.current is producer:
                 self._log(Action.PRODUCER_REPLACED, reason=repr(error))
-                await _close(producer)
+            await self._producers.discard(producer)
             return False
         return True
-
-    async def _started(self) -> AIOKafkaProducer:
-        async with self._starting:
-            if self._producer is not None:
-                return self._producer
-            producer = self._make()
-            try:
-                await producer.start()
-            except KafkaError:
-                await _close(producer)
-                raise
-            self._producer = producer
-            return producer
 
 
 async def _close(producer: AIOKafkaProducer) -> None:

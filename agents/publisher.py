@@ -10,6 +10,7 @@ from aiokafka.structs import RecordMetadata
 
 from agents.facts import Facts, Failed
 from streams.actions import Action
+from streams.dead_letters import letter_headers
 from streams.effects import DeadLetter, Publish
 from streams.logs import Log
 from streams.machine import PartitionMachine
@@ -67,19 +68,13 @@ class Publisher:
             await self._wake.wait()
 
     async def _letter(self, letter: DeadLetter) -> asyncio.Future[RecordMetadata]:
-        source = self._topics.commands.name.encode()
+        topic, partition = self._topics.commands.name, self._machine.partition
         future: asyncio.Future[RecordMetadata] = await self._producer.send(
             self._topics.dead_letters.name,
             letter.value,
-            key=source,
-            partition=self._machine.partition,
-            headers=[
-                ("topic", source),
-                ("partition", str(self._machine.partition).encode()),
-                ("offset", str(letter.offset).encode()),
-                ("timestamp-ms", str(letter.timestamp_ms).encode()),
-                ("reason", letter.reason.encode()),
-            ],
+            key=topic.encode(),
+            partition=partition,
+            headers=letter_headers(topic, partition, letter.offset, letter.timestamp_ms, letter.reason),
         )
         return future
 
