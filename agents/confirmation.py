@@ -32,9 +32,10 @@ from streams import keys
 from streams.actions import Action
 from streams.chunks import Chunk
 from streams.metrics import ConfirmationMetrics
-from streams.order_events import OrderEvent, decode
-from streams.records import UndecodableError, decode_decided, decode_fact
+from streams.order_events import OrderEvent
+from streams.records import decode_decided, decode_fact
 from streams.topics import named
+from streams.unreadable import order_event, read
 
 PROGRAM = "confirmation"
 PACE_S = 0.05
@@ -130,7 +131,7 @@ class Confirmation:
         for (topic, partition), some in records.items():
             span = Span(topic, partition, some[0].offset, some[-1].offset)
             if topic == self._orders:
-                events = (self._read(record, _event) for record in some)
+                events = (self._read(record, order_event) for record in some)
                 work.orders.append(OrderChunk(span, [event for event in events if event is not None]))
             else:
                 pools = Pools({}, {})
@@ -140,18 +141,7 @@ class Confirmation:
         return work
 
     def _read(self, record: ConsumerRecord, decoded: Callable[[ConsumerRecord], T]) -> T | None:
-        try:
-            return decoded(record)
-        except UndecodableError as error:
-            self._log(
-                Action.EVENT_UNREADABLE,
-                topic=record.topic,
-                partition=record.partition,
-                offset=record.offset,
-                reason=str(error),
-            )
-            self._metrics.alarm(Action.EVENT_UNREADABLE.label)
-            return None
+        return read(record, decoded, self._log, self._metrics.alarm)
 
     async def _apply(self, work: Work, *, is_news: bool = True) -> Applied:
         applied = await self._answered(lambda: self._store.apply_all(work.orders, work.stock, mail=is_news))
@@ -186,11 +176,6 @@ class Confirmation:
         self._metrics.alarm(Action.SQL_AWAY.label)
         self._metrics.sql_away.set(1)
         self._context.excuse(True)  # noqa: FBT003 - it is a state
-
-
-def _event(record: ConsumerRecord) -> OrderEvent | None:
-    event = decode(record.headers, record.value or b"")
-    return event if isinstance(event, OrderEvent) else None
 
 
 def _take_fact(pools: Pools, record: ConsumerRecord) -> int:

@@ -19,6 +19,7 @@ from mode import Service
 
 from agents import collector, exits
 from agents.appender import Appender
+from agents.broker_state import BrokerState
 from agents.command_writer import CommandWriter
 from agents.program import Program, begin, work
 from agents.watchdog import LoopGuard, Progress, Watchdog
@@ -186,7 +187,7 @@ class Shell(Service):
         self._beside: set[asyncio.Task[None]] = set()
         self._assigned: frozenset[TopicPartition] | None = None
         self._in_force = False
-        self._broker_away = False
+        self._broker = BrokerState(program.log)
         self._positions: dict[str, Progress] = {}
         self._is_excused = False
 
@@ -285,7 +286,7 @@ class Shell(Service):
             now_s = time.monotonic()
             reason = self._watchdog.why_hung(
                 now_s,
-                assigned=self._in_force or self._broker_away,
+                assigned=self._in_force or self._broker.is_away,
                 beats_s={"chunk": self._consumer.beat_s} if self._in_force and self._assigned else {},
                 positions={} if self._is_excused else self._positions,
             )
@@ -303,10 +304,10 @@ class Shell(Service):
                         members = await ask_members(admin, self._group)
                         self._positions = await self._look_at_positions()
                 except (KafkaError, TimeoutError) as error:
-                    self._broker(away=repr(error))
+                    self._broker.seen(away=repr(error))
                     self._positions = {}
                 else:
-                    self._broker(away="")
+                    self._broker.seen(away="")
                     self.members = len(members or ()) or self.members
                 await asyncio.sleep(ENDS_S)
         finally:
@@ -330,13 +331,6 @@ class Shell(Service):
     @property
     def _consumer(self) -> ChunkConsumer:
         return cast(ChunkConsumer, self.app.consumer)
-
-    def _broker(self, *, away: str) -> None:
-        if away and not self._broker_away:
-            self._log(Action.BROKER_AWAY, reason=away)
-        elif self._broker_away and not away:
-            self._log(Action.BROKER_BACK)
-        self._broker_away = bool(away)
 
     # --- ends -----------------------------------------------------------------------------------------------------
 

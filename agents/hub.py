@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaError
 from mode import Service
 
 from agents import collector, exits
+from agents.broker_state import BrokerState
 from agents.clients import Clients
 from agents.facts import MakeFacts
 from agents.gauges import Gauges
@@ -73,7 +74,7 @@ class Hub(Service):
         self._unwanted_s: dict[int, float] = {}
         self._leaving = False
         self._planned = self._in_force = False
-        self._broker_away = False
+        self._broker = BrokerState(log)
         self._ends: dict[TopicPartition, int] = {}
         self._gauges = Gauges(metrics)
         self._watchdog = Watchdog(time.monotonic())
@@ -174,9 +175,9 @@ class Hub(Service):
             async with asyncio.timeout(within_s):
                 members = await ask_members(self._clients.admin, self._charge.group)
         except (KafkaError, TimeoutError) as error:
-            self._broker(away=repr(error))
+            self._broker.seen(away=repr(error))
         else:
-            self._broker(away="")
+            self._broker.seen(away="")
         if members is not None and members.keys() != self._plan.known.keys():
             self._log(Action.MEMBERS, members=sorted(members))
         self._plan = self._plan._replace(members=members, known=self._plan.known if members is None else members)
@@ -211,13 +212,6 @@ class Hub(Service):
             self._partitions[number].on_plan(number in self._plan.assigned, self._plan.incarnations)
             self._partitions[number].start()
 
-    def _broker(self, *, away: str) -> None:
-        if away and not self._broker_away:
-            self._log(Action.BROKER_AWAY, reason=away)
-        elif self._broker_away and not away:
-            self._log(Action.BROKER_BACK)
-        self._broker_away = bool(away)
-
     # --- loops ------------------------------------------------------------------------------------------------------
 
     async def _run_clock(self) -> None:
@@ -243,7 +237,7 @@ class Hub(Service):
             self._gauges.update(self._partitions.values())
             now_s = time.monotonic()
             beats_s = {"hot": self._clients.hot.beat_s, "tail": self._clients.tail.beat_s}
-            assigned = (self._in_force and self._enlisted()) or self._broker_away
+            assigned = (self._in_force and self._enlisted()) or self._broker.is_away
             reason = self._watchdog.why_hung(now_s, assigned=assigned, beats_s=beats_s, positions=self._positions())
             if reason:
                 self.end_hung(reason)

@@ -30,10 +30,9 @@ from streams.actions import Action
 from streams.chunks import PACE_MS
 from streams.logs import Log
 from streams.metrics import PaymentMetrics
-from streams.order_events import OrderEvent, decode
 from streams.payment_desk import Desk
-from streams.records import UndecodableError
 from streams.topics import named
+from streams.unreadable import order_event, read
 
 UNPLANNED = 4
 """Before the group says how many agents there are, each takes them for so many."""
@@ -127,9 +126,13 @@ class MoneyAgent:
             )
             context.watch(sweep.run())
 
-    async def take(self, source: TopicPartition, records: Sequence[ConsumerRecord]) -> None:
+    async def take(
+        self,
+        source: TopicPartition,  # noqa: ARG002 - a handler is told
+        records: Sequence[ConsumerRecord],
+    ) -> None:
         """Hear what the orders ask for; it is carried out beside."""
-        events = (self._read(source, record) for record in records)
+        events = (read(record, order_event, self._log) for record in records)
         self._cashier.hear([event for event in events if event is not None])
 
     async def leave(self) -> None:
@@ -140,21 +143,6 @@ class MoneyAgent:
         """Close the connections; calls in flight are asked for again by their orders."""
         await self._provider.close()
         await self._writer.stop()
-
-    def _read(self, source: TopicPartition, record: ConsumerRecord) -> OrderEvent | None:
-        """Only the orders' owner writes this topic: what is no event is told, and asks for nothing."""
-        try:
-            event = decode(record.headers, record.value or b"")
-        except UndecodableError as error:
-            self._log(
-                Action.EVENT_UNREADABLE,
-                topic=source.topic,
-                partition=source.partition,
-                offset=record.offset,
-                reason=str(error),
-            )
-            return None
-        return event if isinstance(event, OrderEvent) else None
 
     def _gate(self, context: Context, metrics: PaymentMetrics, random: Random) -> Gate:
         """Closed but for a crawl until the group's members are known."""

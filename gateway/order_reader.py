@@ -15,8 +15,8 @@ from streams.actions import Action
 from streams.kafka import tail_consumer
 from streams.logs import Log
 from streams.order_events import decode
-from streams.records import UndecodableError
 from streams.topics import Topics
+from streams.unreadable import read
 
 POLL_MS = 1_000
 LOOK_S = 1.0
@@ -76,18 +76,8 @@ class OrderReader:
 
     def _take(self, record: ConsumerRecord, log: Log) -> None:
         """What cannot be read is passed over: an order that it was about is told from SQL, or not at all."""
-        try:
-            event = decode(record.headers, record.value)
-        except UndecodableError as error:
-            log(
-                Action.EVENT_UNREADABLE,
-                topic=self._topic,
-                partition=record.partition,
-                offset=record.offset,
-                reason=str(error),
-            )
-            self._alarm(Action.EVENT_UNREADABLE.label)
-        else:
+        event = read(record, lambda record: decode(record.headers, record.value or b""), log, self._alarm)
+        if event is not None:
             self._tail.apply(record.partition, record.offset, event)
 
     async def _seek(self, consumer: AIOKafkaConsumer, places: list[TopicPartition], log: Log) -> None:
