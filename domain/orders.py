@@ -51,6 +51,20 @@ class Public(StrEnum):
     REFUNDED = "REFUNDED"
 
 
+SETTLED = frozenset(
+    {
+        Public.CONFIRMED,
+        Public.SHIPPED,
+        Public.DELIVERED,
+        Public.REJECTED,
+        Public.EXPIRED,
+        Public.CANCELLED,
+        Public.REFUNDED,
+    }
+)
+"""A customer need not wait any longer: what comes after one of these comes of a new wish."""
+
+
 class Pay(StrEnum):
     """Where the money of the current attempt is. `asked` = an agent was asked and has not answered yet."""
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, func, select, text
 
 from adapters.sql.database import Database
 from adapters.sql.pool_rows import Pools
-from adapters.sql.reading import NOWHERE, Cursor
+from adapters.sql.reading import NOWHERE, Cursor, cursors_of
 from adapters.sql.schema import CURSORS, INVENTORY, ORDER_EVENTS, ORDER_ITEMS, ORDERS, PAYMENTS, SCHEMA
 from adapters.sql.store import fold
 from adapters.sql.upserts import Upserts
@@ -69,7 +69,7 @@ class Rebuild:
             if connection.dialect.name == "postgresql":
                 connection.execute(text("LOCK TABLE cursors IN EXCLUSIVE MODE"))
             is_ours = connection.scalar(select(SCHEMA.c.log_id)) == self._log_id.hex()
-            told = _cursors(connection, self._orders) if is_ours else {}
+            told = cursors_of(connection, self._orders) if is_ours else {}
             for table in DERIVED:
                 connection.execute(delete(table))
             connection.execute(SCHEMA.update().values(log_id=self._log_id.hex()))
@@ -138,8 +138,3 @@ def accepted(source: Source, stream: Stream, partition: int, rules: Fold[Any]) -
         if verdict is Verdict.ACCEPTED and decided is not None:
             rules.apply(state, decided)
             yield entry.offset, decided
-
-
-def _cursors(connection: Connection, topic: str) -> dict[int, Cursor]:
-    rows = connection.execute(select(CURSORS).where(CURSORS.c.topic == topic))
-    return {row.partition: Cursor(row.ledger_offset, row.event_index, row.log_offset) for row in rows}

@@ -185,10 +185,14 @@ class Reader:
 
     def cursors(self, topic: str) -> dict[int, Cursor]:
         """Partition -> how far it is; a partition of which nothing is known is missing."""
-        query = select(CURSORS).where(CURSORS.c.topic == topic)
         with self._reading() as connection:
-            rows = connection.execute(query).all()
-        return {row.partition: Cursor(row.ledger_offset, row.event_index, row.log_offset) for row in rows}
+            return cursors_of(connection, topic)
+
+
+def cursors_of(connection: Connection, topic: str) -> dict[int, Cursor]:
+    """As Reader.cursors, within a transaction of the caller's, whichever log the tables are a copy of."""
+    rows = connection.execute(select(CURSORS).where(CURSORS.c.topic == topic))
+    return {row.partition: Cursor(row.ledger_offset, row.event_index, row.log_offset) for row in rows}
 
 
 def load(connection: Connection, orders: list[str]) -> list[StoredOrder]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from domain.ids import ORDER_ID_BYTES, order_text
-from ops.audit.order_row import OrderRow
+from ops.audit.order_row import RESTING, OrderRow
 from ops.audit.pools import Hold, State
 from ops.audit.violations import Findings, Kind
 
@@ -126,7 +126,7 @@ def _paid(order: str, row: OrderRow, intents: list[Money], findings: Findings) -
         findings.add_once(Kind.UNPAID, f"order {order} {told}; the book says {taken}, {back}")
     if not row.is_settled:
         return
-    if row.phase in {"confirmed", "shipped", "delivered"} and row.amount and taken != row.amount:
+    if row.phase in RESTING and row.amount and taken != row.amount:
         findings.add_once(Kind.UNPAID, f"order {order} is {row.phase} for {row.amount}, the book captured {taken}")
     if row.is_final and taken != back:
         findings.add_once(Kind.STRAY_MONEY, f"order {order} is {row.phase}, captured {taken}, refunded {back}")

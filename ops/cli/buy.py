@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from domain.orders import SETTLED
 from ops.cli.complaint import Complaint
 from ops.cli.gateway_client import GatewayClient, Reply, explain
 from ops.cli.order import describe
@@ -13,7 +14,6 @@ from ops.cli.session import gateway
 
 OK_BELOW = 300
 DONE = "CONFIRMED"
-ENDS = frozenset({DONE, "REJECTED", "EXPIRED", "CANCELLED", "REFUNDED"})
 
 
 def buy(
@@ -82,7 +82,7 @@ def _follow(client: GatewayClient, reply: Reply, *, echo: bool) -> str:
         status = event["to"]
         if echo:
             typer.echo(describe(event))
-        if status in ENDS:
+        if status in SETTLED:
             break
     return status
 

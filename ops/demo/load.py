@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from domain.orders import SETTLED
 from ops.demo.answers import Answer, Ending, Progress, Told, percentile, save
 from ops.demo.door import WAIT_S, Door, Heard
 from ops.demo.plan import CARD, HOLD_S, Options, Shopper, shoppers, sku_names
@@ -32,7 +33,6 @@ CARDS_MAX = 3
 ENCORES_MAX = 3
 CREATED = 201
 OK = 200
-ENDS = frozenset({"CONFIRMED", "REJECTED", "EXPIRED", "CANCELLED", "REFUNDED"})
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -147,7 +147,7 @@ class Load:
             looked = await self._ask(person, "GET", f"/v1/orders/{order}", None)
             told = json.loads(looked.body) if looked.status == OK else {}
             seen = str(told.get("status", ""))
-            if seen in ENDS or time.monotonic() > end:
+            if seen in SETTLED or time.monotonic() > end:
                 break
             payment = told.get("payment", {})
             declined = seen == "PAYMENT_PENDING" and payment.get("state") == "none" and payment.get("attempt") == cards

@@ -4,12 +4,11 @@ from typing import NamedTuple
 
 from domain.ids import order_text
 from domain.order_changes import Buried, Stepped
+from domain.orders import SETTLED
 from ops.audit.source import Source, Stream
 from streams.acceptance import Acceptance, Verdict
 from streams.order_records import decode_details
 from streams.records import decode_ledger
-
-SETTLED = frozenset({"CONFIRMED", "SHIPPED", "DELIVERED", "REJECTED", "EXPIRED", "CANCELLED", "REFUNDED"})
 
 
 class Fate(NamedTuple):

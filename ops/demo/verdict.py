@@ -7,13 +7,14 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from domain.ids import order_id, order_text
+from domain.orders import SETTLED
 from domain.outcomes import Outcome
 from ops.audit.journey import Money
 from ops.audit.report import Report
 from ops.audit.violations import Kind
 from ops.demo.answers import Answer, Ending, Told, percentile
 from ops.demo.history import History, longest_gap_s
-from ops.demo.orders import SETTLED, Fate
+from ops.demo.orders import Fate
 from ops.demo.plan import Options, hot_partition
 from ops.demo.sales import Answered, Sales
 from streams.keys import Keys
