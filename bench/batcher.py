@@ -14,67 +14,38 @@ import time
 
 import uvloop
 
-from bench.system import cpu_s, machine, percentile, system, violations
+from bench.system import cpu_s, gateway_service, machine, open_sku, percentile, system, violations
 from domain.ids import hold_id
 from domain.outcomes import Outcome
-from domain.stock import Adjust, Open, Reserve, SetPolicy
-from gateway import collector
+from domain.stock import Reserve
 from gateway.service import Service
-from settings import GatewaySettings
-from streams import keys, runfile
-from streams.identity import Identity
 
 SKU = "hot"
 WARM_UP_S = 2.0
 UNITS = 2_000_000_000
-LIMIT = 65_535
-HOLD_MS = 600_000
 
 
 async def measure(clients: int, seconds: float, rounds: int) -> dict[str, object]:
     """The round of median speed; latencies in milliseconds, CPU in microseconds a decision over all rounds."""
     async with system(1, 0) as deployment:
-        run = runfile.read(deployment.settings.data_dir)
-        settings = GatewaySettings().model_copy(update={"gateway": "bench", "data_dir": deployment.settings.data_dir})
-        service = Service(
-            settings,
-            deployment.servers,
-            deployment.topics,
-            Identity(run.log_id, run.partitions),
-            keys.load(settings.data_dir),
-            keys.load_address(settings.data_dir),
-        )
-        working = asyncio.create_task(service.run())
-        await service.ready.wait()
-        collector.begin()
-        await _prepare(service)
-        await _round(service, clients, WARM_UP_S)
-        pids = {
-            "client": os.getpid(),
-            "worker": deployment.supervisor.pid("worker-1"),
-            "broker": deployment.broker_pid,
-        }
-        before = {name: cpu_s(pid) for name, pid in pids.items()}
-        results = [await _round(service, clients, seconds) for _ in range(rounds)]
-        decisions = sum(result["decisions"] for result in results)
-        cost = {f"{name}_cpu_us": round((cpu_s(pid) - before[name]) / decisions * 1e6, 2) for name, pid in pids.items()}
-        working.cancel()
-        await asyncio.gather(working, return_exceptions=True)
+        async with gateway_service(deployment) as service:
+            await open_sku(service, SKU, 100, UNITS)
+            await _round(service, clients, WARM_UP_S)
+            pids = {
+                "client": os.getpid(),
+                "worker": deployment.supervisor.pid("worker-1"),
+                "broker": deployment.broker_pid,
+            }
+            before = {name: cpu_s(pid) for name, pid in pids.items()}
+            results = [await _round(service, clients, seconds) for _ in range(rounds)]
+            decisions = sum(result["decisions"] for result in results)
+            cost = {
+                f"{name}_cpu_us": round((cpu_s(pid) - before[name]) / decisions * 1e6, 2) for name, pid in pids.items()
+            }
         found = await violations(deployment)
     results.sort(key=lambda result: result["decisions_per_s"])
     median = results[len(results) // 2]
     return {**median, **cost, "clients": clients, "rounds": rounds, "violations": found, **machine()}
-
-
-async def _prepare(service: Service) -> None:
-    policy = SetPolicy(SKU, 0, 100, "EUR", LIMIT, HOLD_MS, service.keys.customer_id)
-    for command in (policy, Adjust(SKU, UNITS, "initial", "bench"), Open(SKU, 1)):
-        seat = service.operators.submit(service.partition_of(SKU), command)
-        seat.decided = asyncio.get_running_loop().create_future()
-        answer = await seat.decided
-        if answer.outcome not in {Outcome.POLICY_SET, Outcome.ADJUSTED, Outcome.OPENED}:
-            message = f"{command}: {answer}"
-            raise AssertionError(message)
 
 
 async def _round(service: Service, clients: int, seconds: float) -> dict[str, float]:

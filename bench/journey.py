@@ -24,25 +24,19 @@ from functools import partial
 import uvloop
 from aiokafka import TopicPartition
 
-from bench.system import cpu_s, machine, percentile, system, violations
+from bench.system import LIMIT, cpu_s, gateway_service, machine, open_sku, percentile, system, violations
 from domain.ids import hold_id, order_id, order_text
-from domain.outcomes import Outcome
-from domain.stock import Adjust, Open, Reserve, SetPolicy
-from gateway import collector
+from domain.stock import Reserve
 from gateway.service import Service
 from ops.deployment import Deployment
-from settings import GatewaySettings
-from streams import keys, runfile
 from streams.carried import Carried, encode_carried
-from streams.identity import Identity
 from streams.kafka import hot_consumer
 from streams.order_events import OrderEvent, decode
 from streams.records import UndecodableError
 
 SKU, OTHER = "journey", "other"
 UNITS = 1_000_000_000
-LIMIT = 65_535
-HOLD_MS = 600_000
+PRICE = 4_900
 WARM_UP = 100
 CARRIED = encode_carried(Carried("pm_card_visa"))
 PROVIDERS: dict[str, dict[str, object]] = {
@@ -144,38 +138,19 @@ class Journeys:
 
 @asynccontextmanager
 async def _journeys(payments: str, extra: dict[str, object]) -> AsyncIterator[tuple[Journeys, Deployment]]:
-    async with system(1, 0, extra, orders=1, payments=payments) as deployment:
-        run = runfile.read(deployment.settings.data_dir)
-        folder = deployment.settings.data_dir
-        settings = GatewaySettings().model_copy(update={"gateway": "bench", "data_dir": folder})
-        identity = Identity(run.log_id, run.partitions)
-        service = Service(
-            settings, deployment.servers, deployment.topics, identity, keys.load(folder), keys.load_address(folder)
-        )
-        working = asyncio.create_task(service.run())
-        await service.ready.wait()
-        collector.begin()
+    async with (
+        system(1, 0, extra, orders=1, payments=payments) as deployment,
+        gateway_service(deployment) as service,
+    ):
         journeys = Journeys(service, deployment)
         watching = asyncio.create_task(journeys.watch())
         for sku in (SKU, OTHER):
-            await _open(service, sku)
+            await open_sku(service, sku, PRICE, UNITS)
         try:
             yield journeys, deployment
         finally:
-            for task in (watching, working):
-                task.cancel()
-            await asyncio.gather(watching, working, return_exceptions=True)
-
-
-async def _open(service: Service, sku: str) -> None:
-    policy = SetPolicy(sku, 0, 4_900, "EUR", LIMIT, HOLD_MS, service.keys.customer_id)
-    for command in (policy, Adjust(sku, UNITS, "initial", "bench"), Open(sku, 1)):
-        seat = service.submit(service.operators, service.partition_of(sku), command)
-        seat.decided = asyncio.get_running_loop().create_future()
-        answer = await seat.decided
-        if answer.outcome not in {Outcome.POLICY_SET, Outcome.ADJUSTED, Outcome.OPENED}:
-            message = f"{command}: {answer}"
-            raise AssertionError(message)
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
 
 
 async def orders(provider: str, count: int) -> dict[str, object]:

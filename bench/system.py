@@ -10,14 +10,24 @@ from importlib.metadata import version
 from pathlib import Path
 
 from adapters.sql.database import Database
+from domain.outcomes import Outcome
+from domain.stock import Adjust, Open, SetPolicy
+from gateway import collector
+from gateway.service import Service
 from ops import evidence
 from ops.audit.log_source import LogSource
 from ops.audit.partition import Options
 from ops.audit.verify import audit
 from ops.deployment import Deployment
 from ops.roster import Shape
-from settings import Shared
+from settings import GatewaySettings, Shared
+from streams import keys, runfile
+from streams.identity import Identity
 from streams.kafka_log import KafkaLog
+
+LIMIT = 65_535
+"""Units that one customer may have of a SKU: the most that there can be."""
+HOLD_MS = 600_000
 
 
 @asynccontextmanager
@@ -44,6 +54,38 @@ async def system(
             yield deployment
         finally:
             await deployment.stop()
+
+
+@asynccontextmanager
+async def gateway_service(deployment: Deployment) -> AsyncIterator[Service]:
+    """One gateway's service in this process, without HTTP: its batcher, its view, its tail."""
+    folder = deployment.settings.data_dir
+    run = runfile.read(folder)
+    settings = GatewaySettings().model_copy(update={"gateway": "bench", "data_dir": folder})
+    identity = Identity(run.log_id, run.partitions)
+    service = Service(
+        settings, deployment.servers, deployment.topics, identity, keys.load(folder), keys.load_address(folder)
+    )
+    working = asyncio.create_task(service.run())
+    try:
+        await service.ready.wait()
+        collector.begin()
+        yield service
+    finally:
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+
+
+async def open_sku(service: Service, sku: str, price: int, units: int) -> None:
+    """A SKU on sale, `price` in cents. AssertionError if it is refused."""
+    policy = SetPolicy(sku, 0, price, "EUR", LIMIT, HOLD_MS, service.keys.customer_id)
+    for command in (policy, Adjust(sku, units, "initial", "bench"), Open(sku, 1)):
+        seat = service.submit(service.operators, service.partition_of(sku), command)
+        seat.decided = asyncio.get_running_loop().create_future()
+        answer = await seat.decided
+        if answer.outcome not in {Outcome.POLICY_SET, Outcome.ADJUSTED, Outcome.OPENED}:
+            message = f"{command}: {answer}"
+            raise AssertionError(message)
 
 
 async def violations(deployment: Deployment, *, sql: bool = False) -> int:
