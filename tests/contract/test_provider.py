@@ -3,7 +3,7 @@
 import pytest
 
 from adapters.stripe_provider import REAL, make_provider
-from tests.adapters.stand_in.process import StandInProcess
+from tests.adapters.stand_in.process import running
 from tests.contract.provider_suite import ProviderContract
 
 
@@ -17,10 +17,8 @@ class TestInProcess(ProviderContract):
 
 @pytest.fixture(scope="module")
 def process(tmp_path_factory):
-    process = StandInProcess(tmp_path_factory.mktemp("stand-in"))
-    process.start()
-    yield process
-    assert process.stop() == 0
+    with running(tmp_path_factory.mktemp("stand-in")) as process:
+        yield process
 
 
 class TestOverHttp(ProviderContract):

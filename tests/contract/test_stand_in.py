@@ -6,7 +6,7 @@ import stripe
 from adapters.stand_in.behaviour import Behaviour
 from adapters.stand_in.book import Book
 from adapters.stand_in.client import InProcessClient
-from tests.adapters.stand_in.process import StandInProcess
+from tests.adapters.stand_in.process import running
 from tests.contract.payments_suite import PaymentsContract, keyed, wish
 
 API_KEY = "sk_test_contract"
@@ -14,10 +14,8 @@ API_KEY = "sk_test_contract"
 
 @pytest.fixture(scope="module")
 def process(tmp_path_factory):
-    process = StandInProcess(tmp_path_factory.mktemp("stand-in"))
-    process.start()
-    yield process
-    assert process.stop() == 0
+    with running(tmp_path_factory.mktemp("stand-in")) as process:
+        yield process
 
 
 class TestStandInInProcess(PaymentsContract):

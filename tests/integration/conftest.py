@@ -1,17 +1,14 @@
 """One real broker a session, a log of its own a test."""
 
-import uuid
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from ops.broker import EmbeddedBroker
 from ops.topics_admin import TopicsAdmin
-from ops.topics_apply import apply
 from settings import Shared
-from streams import keys, topics
 from streams.kafka_log import KafkaLog
-from tests.integration.harness import PARTITIONS, Stage
+from tests.integration.harness import Stage, new_stage
 
 
 @pytest.fixture(scope="session")
@@ -34,14 +31,12 @@ def broker(session_broker) -> Iterator[EmbeddedBroker]:
 @pytest.fixture
 async def stage(broker, tmp_path) -> AsyncIterator[Stage]:
     """New topics with GENESIS, P = 4, and keys. The topics go with the test."""
-    namespace = f"t{uuid.uuid4().hex[:12]}"
-    catalogue = topics.named(namespace)
-    applied = await apply(broker.address, catalogue, PARTITIONS)
     data_dir = tmp_path / "data"
     data_dir.mkdir()
-    yield Stage(broker.address, namespace, catalogue, PARTITIONS, applied.log_id, data_dir, keys.ensure(data_dir))
+    stage = await new_stage(broker.address, data_dir)
+    yield stage
     async with TopicsAdmin(broker.address) as admin:
-        await admin.delete(topic.name for topic in catalogue)
+        await admin.delete(topic.name for topic in stage.topics)
 
 
 @pytest.fixture

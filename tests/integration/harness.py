@@ -8,12 +8,15 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar
 
 from ops.lifeline import die_with_parent
+from ops.topics_apply import apply
 from settings import environment_with
+from streams import keys, topics
 from streams.keys import Keys
 from streams.topics import Topics
 
@@ -56,6 +59,14 @@ class Stage(NamedTuple):
     def gateway(self, name: str, **settings: object) -> "Program":
         """A gateway of that name on a free port; its address is in the log line `gateway.ready`."""
         return self.program(name, "gateway", gateway=name, **{"port": 0, **settings})
+
+
+async def new_stage(servers: str, data_dir: Path) -> Stage:
+    """New topics with GENESIS, P = 4, and keys in `data_dir`, which exists."""
+    namespace = f"t{uuid.uuid4().hex[:12]}"
+    catalogue = topics.named(namespace)
+    applied = await apply(servers, catalogue, PARTITIONS)
+    return Stage(servers, namespace, catalogue, PARTITIONS, applied.log_id, data_dir, keys.ensure(data_dir))
 
 
 class Program:

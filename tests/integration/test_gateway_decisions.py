@@ -5,10 +5,8 @@ import uuid
 
 import pytest
 
-from ops.topics_apply import apply
-from streams import keys, topics
 from streams.kafka_log import KafkaLog
-from tests.integration.harness import PARTITIONS, Stage, eventually
+from tests.integration.harness import eventually, new_stage
 from tests.integration.till import Till, asked, ready
 
 pytestmark = pytest.mark.integration
@@ -19,13 +17,7 @@ def open_shop(session_broker, tmp_path_factory):
     """One worker and one gateway without a rate limit, for all tests of this module: they take SKUs of their own."""
     if not session_broker.is_running:
         session_broker.start()
-    catalogue = topics.named(f"t{uuid.uuid4().hex[:12]}")
-    applied = asyncio.run(apply(session_broker.address, catalogue, PARTITIONS))
-    data_dir = tmp_path_factory.mktemp("shop")
-    namespace = catalogue.plan.name.partition(".")[0]
-    stage = Stage(
-        session_broker.address, namespace, catalogue, PARTITIONS, applied.log_id, data_dir, keys.ensure(data_dir)
-    )
+    stage = asyncio.run(new_stage(session_broker.address, tmp_path_factory.mktemp("shop")))
     with stage.worker("w1"), stage.gateway("g1", rate_per_s=0) as gateway:
         yield stage, asyncio.run(ready(gateway))
 

@@ -9,13 +9,11 @@ from domain.ids import customer_hash, parse_order
 from domain.orders import Ask, Born, PayAnswered
 from domain.payment import Operation, PayOutcome
 from domain.roles import Role
-from ops.topics_apply import apply
-from streams import keys, topics
 from streams.kafka_log import KafkaLog
 from tests.integration.counter import now_ms
 from tests.integration.desk import Desk
 from tests.integration.hands import PRICE, hands
-from tests.integration.harness import PARTITIONS, Stage, eventually
+from tests.integration.harness import PARTITIONS, eventually, new_stage
 from tests.integration.shop import sku_in
 from tests.integration.till import Till, asked, ready
 
@@ -27,13 +25,7 @@ def open_shop(session_broker, tmp_path_factory):
     """Owners of stock and orders and two gateways, for all tests of this module. Their hands are the tests' own."""
     if not session_broker.is_running:
         session_broker.start()
-    catalogue = topics.named(f"t{uuid.uuid4().hex[:12]}")
-    applied = asyncio.run(apply(session_broker.address, catalogue, PARTITIONS))
-    data_dir = tmp_path_factory.mktemp("shop")
-    namespace = catalogue.plan.name.partition(".")[0]
-    stage = Stage(
-        session_broker.address, namespace, catalogue, PARTITIONS, applied.log_id, data_dir, keys.ensure(data_dir)
-    )
+    stage = asyncio.run(new_stage(session_broker.address, tmp_path_factory.mktemp("shop")))
     with (
         stage.worker("w1"),
         stage.program("o1", "agents", "order", worker="o1"),

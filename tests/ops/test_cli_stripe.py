@@ -10,16 +10,14 @@ import stripe
 from adapters.stand_in.charges import Charge
 from ops import gateways_file
 from ops.cli.stripe import totals_of
-from tests.adapters.stand_in.process import StandInProcess
+from tests.adapters.stand_in.process import running
 from tests.contract.payments_suite import CHALLENGE, DECLINED, keyed, wish
 
 
 @pytest.fixture(scope="module")
 def process(tmp_path_factory):
-    process = StandInProcess(tmp_path_factory.mktemp("stand-in"))
-    process.start()
-    yield process
-    assert process.stop() == 0
+    with running(tmp_path_factory.mktemp("stand-in")) as process:
+        yield process
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""One partition of orders as its ledger has it: an owner that decides and a standby that folds, always compared."""
+"""One partition of orders as its ledger has it, and what is true of every state of it."""
 
 from copy import copy, deepcopy
 
@@ -11,49 +11,22 @@ from domain.orders import Phase
 from domain.roles import Role
 from streams.order_events import OrderEvent
 from streams.order_records import OrderDetails, decode_details, events_of
-from streams.records import DECIDED_BYTES_MAX, Decided, decode_decided, encode_body
 from tables.orders import OrderFold
-from tests.properties.partition import label
+from tests.properties.ledger_partition import LedgerPartition
 
 
-class OrderPartition:
-    """`record` appends one command record and gives the answers, `!` behind those that are the first answer again."""
+class OrderPartition(LedgerPartition):
+    """Workers' commands, unless another role is named."""
 
     def __init__(self, rules: OrderRules | None = None, fold: OrderFold | None = None, clk: int = 1_000_000) -> None:
-        self.fold = fold or OrderFold({1: rules} if rules else ORDER_RULES)
-        self.owner = self.fold.new_state(0)
-        self.standby = self.fold.new_state(0)
-        self.src = 0
-        self.clk = clk
+        super().__init__(fold or OrderFold({1: rules} if rules else ORDER_RULES), decode_details, Role.WORKER, clk)
         self.details = OrderDetails(replied=False, changes=[])
-        self.decided: Decided | None = None
-        self.faults = []
-        self.size = 0
-
-    def record(self, *commands, role: Role = Role.WORKER, after_ms: int = 0) -> list[str]:
-        self.src += 1
-        self.clk += after_ms
-        decision = self.fold.decide(self.owner, list(commands), role, self.src, self.clk)
-        outcomes = bytes(decision.outcomes)
-        body = encode_body(Decided(self.src, bytes(16), self.clk, "gw", 1, outcomes, None, None, decision.details))
-        self.size = len(body)
-        assert self.size <= DECIDED_BYTES_MAX
-        self.decided = decode_decided(body)
-        assert self.fold.lawful(self.owner, self.decided, evolved=True)
-        assert self.fold.lawful(self.standby, self.decided, evolved=False)
-        self.fold.apply(self.standby, self.decided)
-        self.details = decode_details(self.decided.details)
-        self.faults = decision.faults
-        return [label(code) for code in outcomes]
 
     def twin(self) -> "OrderPartition":
         """Another one in the same state, to go on from it differently."""
         twin = copy(self)
         twin.owner, twin.standby = deepcopy((self.owner, self.standby))
         return twin
-
-    def changes(self) -> list:
-        return [change for run in self.details.changes for change in run.items]
 
     def events(self) -> list[OrderEvent]:
         """Of the last record, without the answer to its sender."""

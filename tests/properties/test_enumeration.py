@@ -8,8 +8,8 @@ from domain.stock import Adjust, Answered, Commit, Extend, Release, Return
 from streams.stock_records import decode_details
 from tables.stock import StockFold
 from tests.properties.commands import hold, reserve, sale
+from tests.properties.ledger_partition import label
 from tests.properties.model import Model
-from tests.properties.partition import label
 from tests.properties.plain import copied, plain_state
 
 RULES = Rules(ended_keep_ms=2_500, extend_max_ms=1_500, refusal_generation_ms=1_000, refusal_generations=2)

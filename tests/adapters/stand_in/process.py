@@ -5,7 +5,8 @@ import json
 import subprocess
 import sys
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,6 +15,15 @@ from settings import environment_with
 
 READY_S = 60
 STOP_S = 30
+
+
+@contextmanager
+def running(folder: Path) -> Iterator["StandInProcess"]:
+    """A stand-in without limits that listens; it has to end in order."""
+    process = StandInProcess(folder)
+    process.start()
+    yield process
+    assert process.stop() == 0
 
 
 class StandInProcess:
