@@ -14,7 +14,8 @@ from tests.integration.harness import eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.chaos]
 
-TAKEN_OVER_MS = 1_500
+TAKEN_OVER_MS = 3_000
+"""Two lost claims' worth: what it takes on an idle machine (0.6 to 0.9 s) is for a bench to say."""
 """As for stock: T is 500 to 750 ms; the rest is for a busy machine."""
 
 

@@ -15,7 +15,8 @@ from tests.integration.shop import load
 pytestmark = [pytest.mark.integration, pytest.mark.chaos]
 
 UNITS = 50
-TAKEN_OVER_MS = 1_500
+TAKEN_OVER_MS = 3_000
+"""Two lost claims' worth: what it takes on an idle machine (0.6 to 0.9 s) is for a bench to say."""
 """T is 500 to 750 ms, the clock 25, the tail 50; the rest is for a busy machine."""
 
 
