@@ -60,6 +60,7 @@ class Acceptance:
         "claims_here",
         "clk",
         "cmd_digest",
+        "decisions",
         "digest",
         "epoch",
         "excused",
@@ -82,6 +83,8 @@ class Acceptance:
         self.cmd_digest = b""
         self.clk = 0
         self.digest = b""
+        self.decisions = 0
+        """Commands decided so far: how long a fold of all this takes."""
         self.published = -1
         self.genesis: Genesis | None = None
         self.claim: Claim | None = None
@@ -94,7 +97,8 @@ class Acceptance:
         """Nonce of an owner whose RULING did not count: it went on from another state, and decides otherwise since."""
         self.ruled_epoch = NO_EPOCH
         """Epoch of the last accepted RULING: owners before it may have decided that command, and so go on otherwise."""
-        self.ring: list[tuple[int, int, int]] = [(-1, 0, 0)] * RING
+        self.ring: list[tuple[int, int, bytes, bytes]] = [(-1, 0, b"", b"")] * RING
+        """(src, kind, digest before, digest after): enough to know the body again, in whatever process."""
 
     def fork(self) -> "Acceptance":
         """An independent copy: `sent` starts as one of `accepted`."""
@@ -146,9 +150,11 @@ class Acceptance:
 
     def advance(self, record: LedgerRecord, decided: Decided) -> None:
         """The record counts: the head moves. The caller has judged it."""
+        self.ring[decided.src % RING] = (decided.src, record.kind, self.digest, record.digest)
         self.src = decided.src
         self.cmd_digest = decided.cmd_digest
         self.clk = decided.clk
+        self.decisions += len(decided.outcomes)
         self.digest = record.digest
         self.claims_here = 0
         self.published = max(self.published, record.published)
@@ -157,7 +163,6 @@ class Acceptance:
             self.ruled_epoch = record.epoch
         if decided.pin is not None:
             self.pin = decided.pin
-        self.ring[decided.src % RING] = (decided.src, record.kind, hash(record.body))
 
     def _begin(self, record: LedgerRecord) -> None:
         if record.kind != GENESIS or record.digest != digest(record.body):
@@ -200,12 +205,12 @@ class Acceptance:
         Not compared: a ruling (an operator's, so another body by intent), what was decided on one side of a ruling
         only, and records with a Yield, whose outcome depends on the epoch that decides it.
         """
-        src, kind, body = self.ring[decided.src % RING]
+        src, kind, before, after = self.ring[decided.src % RING]
         if record.kind == RULING:
             self.excused = record.nonce
         same = src == decided.src and kind == record.kind == DECIDED
         comparable = same and record.epoch >= self.ruled_epoch and record.nonce != self.excused
-        if comparable and body != hash(record.body) and not _epoch_dependent(decided):
+        if comparable and after != digest(before, record.body) and not _epoch_dependent(decided):
             return Verdict.DIVERGENT
         return Verdict.DUPLICATE
 
