@@ -40,6 +40,7 @@ chaos: $(INSTALLED) ## Only the tests that kill, pause and cut off processes
 	@$(BIN)/python -m pytest -m chaos
 
 bench: $(INSTALLED) ## Decisions, waiting over HTTP, orders to CONFIRMED, payments that hang: a JSON line each, 5 minutes
+	@$(BIN)/python -m bench
 	@$(BIN)/python -m bench.batcher
 	@$(BIN)/python -m bench.waiting
 	@$(BIN)/python -m bench.journey orders

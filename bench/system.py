@@ -4,6 +4,7 @@ import asyncio
 import os
 import platform
 import tempfile
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -17,6 +18,7 @@ from gateway.service import Service
 from ops import evidence
 from ops.audit.log_source import LogSource
 from ops.audit.partition import Options
+from ops.audit.report import Report
 from ops.audit.verify import audit
 from ops.deployment import Deployment
 from ops.roster import Shape
@@ -77,9 +79,10 @@ async def gateway_service(deployment: Deployment) -> AsyncIterator[Service]:
 
 
 async def open_sku(service: Service, sku: str, price: int, units: int) -> None:
-    """A SKU on sale, `price` in cents. AssertionError if it is refused."""
+    """A SKU on sale, `price` in cents; sold out from the start with 0 `units`. AssertionError if it is refused."""
     policy = SetPolicy(sku, 0, price, "EUR", LIMIT, HOLD_MS, service.keys.customer_id)
-    for command in (policy, Adjust(sku, units, "initial", "bench"), Open(sku, 1)):
+    stock = (Adjust(sku, units, "initial", "bench"),) if units else ()
+    for command in (policy, *stock, Open(sku, 1)):
         seat = service.submit(service.operators, service.partition_of(sku), command)
         seat.decided = asyncio.get_running_loop().create_future()
         answer = await seat.decided
@@ -88,27 +91,29 @@ async def open_sku(service: Service, sku: str, price: int, units: int) -> None:
             raise AssertionError(message)
 
 
-async def violations(deployment: Deployment, *, sql: bool = False) -> int:
-    """What the auditor finds in the whole log, and in `sql`: a run with a violation has no speed."""
+async def audited(deployment: Deployment, *, sql: bool = False) -> Report:
+    """The auditor's report on the whole log, and on `sql`."""
 
-    def count() -> int:
+    def work() -> Report:
         with LogSource(lambda: KafkaLog(deployment.servers, "bench-audit"), deployment.topics) as source:
             records = None
             if sql:
                 database = Database(deployment.settings.sql_url)
                 records = evidence.records(database, deployment.topics.order_events.name)
                 database.close()
-            return sum(audit(source, options=Options(records=records)).counts.values())
+            return audit(source, options=Options(records=records))
 
-    return await asyncio.to_thread(count)
+    return await asyncio.to_thread(work)
+
+
+async def violations(deployment: Deployment, *, sql: bool = False) -> int:
+    """What the auditor finds: a run with a violation has no speed."""
+    return sum((await audited(deployment, sql=sql)).counts.values())
 
 
 def cpu_s(pid: int | None) -> float:
-    """CPU seconds that a process has used, user and system (proc(5), /proc/PID/stat fields 14 and 15)."""
-    if pid is None:
-        return 0.0
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """CPU seconds that a process has used, user and system, to the nanosecond (Linux: clock_getcpuclockid(3))."""
+    return 0.0 if pid is None else time.clock_gettime(~pid << 3 | 2)
 
 
 def machine() -> dict[str, object]:

@@ -28,6 +28,7 @@ CATALOGUE = (
     Entry("sql", "ops.cli.sql", "The system of record: rebuild."),
     Entry("customer", "ops.cli.customer", "What is kept of a person: erase."),
     Entry("stripe", "ops.cli.stripe", "The payment provider's stand-in: serve, listen, trigger, book."),
+    Entry("bench", "ops.cli.bench", "Measure scenarios on this machine; compare results."),
     Entry("doctor", "ops.cli.doctor", "Check this machine and the system, and say how to mend what is wrong."),
     Entry("token", "ops.cli.token", "Make a bearer token for a customer."),
 )

@@ -21,7 +21,7 @@ from streams.tokens import SCOPE_OPS, check
 HELP_S = 0.3
 ISSUE = {
     "up", "demo", "worker", "gateway", "topics", "sku", "seed", "buy", "owners", "move", "ledger", "verify", "doctor",
-    "token", "stripe", "order", "sql", "customer",
+    "token", "stripe", "order", "sql", "customer", "bench",
 }  # fmt: skip
 
 

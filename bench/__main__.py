@@ -1,0 +1,114 @@
+"""`python -m bench`: measure scenarios, compare two results, write the page about them.
+
+    python -m bench NAME... [--quick] [--json] [--rounds N]    no name: all of them
+    python -m bench compare A.json B.json
+    python -m bench docs
+
+Results, tables and plots are left in bench/results. Exit codes: 0 done, 1 a violation was found, 130 interrupted.
+"""
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import uvloop
+
+from bench import compare, docs
+from bench.plots import plot
+from bench.progress import Progress
+from bench.report import markdown
+from bench.result import Result, ResultError, load, save
+from bench.runner import run
+from bench.scenario import Plan
+from bench.scenarios.catalogue import CATALOGUE
+
+FAILED = 1
+INTERRUPTED = 130
+QUICK_ROUNDS = 1
+T = TypeVar("T")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        if arguments[:1] == ["compare"]:
+            return _compare(arguments[1:])
+        if arguments == ["docs"]:
+            print(docs.write(tuple(CATALOGUE)))
+            return 0
+        return _measure(arguments)
+    except ResultError as error:
+        print(error, file=sys.stderr)
+        return FAILED
+
+
+def _measure(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    names = "; ".join(f"{one.name}: {one.question}" for one in CATALOGUE.values())
+    parser.add_argument("names", nargs="*", choices=[*CATALOGUE, []], metavar="NAME", help=names)
+    parser.add_argument("--quick", action="store_true", help="small and short: does it work?")
+    parser.add_argument("--json", action="store_true", help="print a JSON object a scenario instead of a table")
+    parser.add_argument("--rounds", type=int, default=0, help="default: as the scenario says; 1 with --quick")
+    options = parser.parse_args(arguments)
+    failed = False
+    try:
+        for name in options.names or CATALOGUE:
+            scenario = CATALOGUE[name]
+            rounds = options.rounds or (QUICK_ROUNDS if options.quick else scenario.rounds)
+            result = interruptible(run(scenario, Plan(options.quick), rounds, Progress(name)))
+            _show(result, as_json=options.json)
+            failed = failed or result.failed
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    return FAILED if failed else 0
+
+
+def _show(result: Result, *, as_json: bool) -> None:
+    path = save(result)
+    plots = plot(result)
+    table = markdown(result)
+    path.with_suffix(".md").write_text(table, encoding="utf-8")
+    print(msgspec.json.encode(result).decode() if as_json else table, flush=True)
+    print(f"kept: {', '.join(one.name for one in (path, path.with_suffix('.md'), *plots))}", file=sys.stderr)
+
+
+def interruptible(work: Coroutine[Any, Any, T]) -> T:
+    """Run it; at the first Ctrl-C or TERM it is cancelled, and cleans up before CancelledError comes out of here."""
+
+    async def guarded() -> T:
+        loop, task = asyncio.get_running_loop(), asyncio.ensure_future(work)
+
+        def stop() -> None:
+            if not task.cancelling():  # once: cleaning up is not to be interrupted
+                print("stopping ...", file=sys.stderr)
+                task.cancel()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop)
+        return await task
+
+    return uvloop.run(guarded())
+
+
+def _compare(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench compare", description=compare.__doc__)
+    parser.add_argument("a", help="a result, such as one kept from before a change")
+    parser.add_argument("b", help="another one of the same scenario")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args(arguments)
+    ratios = compare.compare(*(load(Path(name)) for name in (options.a, options.b)))
+    print(msgspec.json.encode(ratios).decode() if options.json else compare.table(ratios))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
