@@ -16,6 +16,8 @@ from domain.ids import HOLD_ID_BYTES
 from domain.reservation import RowState
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from domain.pool import Pool
     from domain.reservation import Rows
 
@@ -61,6 +63,11 @@ class PoolDeadlines:
         self.buckets: dict[int, Bucket] = {}
         self.times: list[int] = []
 
+    def entries(self) -> Iterator[tuple[int, int, bytes]]:
+        """(deadline, live holds, ids of these and of dead ones), in no order that means anything."""
+        for deadline_ms, bucket in self.buckets.items():
+            yield deadline_ms, bucket.live, bytes(bucket.holds) + b"".join(bucket.ripe)
+
     def next_ms(self) -> int | None:
         """The earliest deadline of a live hold."""
         times = self.times
@@ -100,6 +107,12 @@ class Deadlines:
             bucket = self._open(pool, deadline_ms)
         bucket.holds += hold
         bucket.live += 1
+
+    def restore(self, pool: Pool, deadline_ms: int, live: int, holds: bytes) -> None:
+        """A bucket of `PoolDeadlines.entries`, into which nothing was added yet."""
+        bucket = self._open(pool, deadline_ms)
+        bucket.holds += holds
+        bucket.live = live
 
     def _open(self, pool: Pool, deadline_ms: int) -> Bucket:
         bucket = pool.deadlines.buckets[deadline_ms] = Bucket()
@@ -167,8 +180,13 @@ class Endings:
     def __init__(self) -> None:
         self._chunks: deque[tuple[int, bytearray]] = deque()
 
+    def __iter__(self) -> Iterator[tuple[int, bytes]]:
+        """(ended_ms, the ids of rows that ended then, one after another), in order."""
+        for ended_ms, holds in self._chunks:
+            yield ended_ms, bytes(holds)
+
     def add(self, ended_ms: int, hold: bytes) -> None:
-        """A row ended."""
+        """A row ended, or several at once."""
         if not self._chunks or self._chunks[-1][0] != ended_ms:
             self._chunks.append((ended_ms, bytearray()))
         self._chunks[-1][1].extend(hold)

@@ -8,8 +8,8 @@ from typing import Self
 from ops import broker_config as config
 from ops import jars
 from ops.broker_node import BrokerError, InUseError, Node, free_port, is_free, new_cluster_id
-from ops.folder_lock import FolderLock
 from ops.jars_lock import read_lock
+from streams.folder_lock import FolderLock
 
 START_ATTEMPTS = 5
 """A free port is known to be free only until somebody else takes it, between our look and Kafka's start."""

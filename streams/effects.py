@@ -92,7 +92,12 @@ class StopCommands(NamedTuple):
 
 
 class Rebuild(NamedTuple):
-    """The state was dropped: feed the ledger from offset 0 in small slices, then `on_caught_up`."""
+    """The state was dropped: `restore` a snapshot if there is one, feed the ledger in small slices, `on_caught_up`.
+
+    `afresh`: the last snapshot did not fit the ledger. Throw it away, feed from offset 0.
+    """
+
+    afresh: bool = False
 
 
 class RoleChanged(NamedTuple):

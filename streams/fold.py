@@ -1,5 +1,6 @@
 """What the partition machine asks of a fold: the rules of one kind of ledger (stock, orders), without any IO."""
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
@@ -25,10 +26,19 @@ class FoldDecision(NamedTuple):
     faults: list[Fault]
 
 
+class Shard(NamedTuple):
+    """A piece of a fold's state as bytes, made and loaded in a few milliseconds. `name`: what is in it."""
+
+    name: str
+    data: bytes
+
+
 class Fold(Protocol[S]):
     """Pure: no clock, no randomness, no IO. The state is mutable and owned by one machine at a time."""
 
     name: str
+    layout: int
+    """Number of the form that `dump` gives. Another one whenever its bytes change, or an older fold was wrong."""
     rules_versions: frozenset[int]
     batches: BatchCodec[Any]
 
@@ -55,3 +65,9 @@ class Fold(Protocol[S]):
 
     def rules_version(self, state: S) -> int:
         """The rules in force; a worker that does not implement them does not claim."""
+
+    def dump(self, state: S) -> Iterator[Shard]:
+        """The whole state between two records; nothing may change it until the last shard is out."""
+
+    def load(self, state: S, shard: Shard) -> None:
+        """One shard of a dump, in its order, into what `new_state` gave. ValueError or LookupError if it is none."""

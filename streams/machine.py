@@ -9,7 +9,8 @@ Inputs are ledger records, command records, acks, clock ticks and the group's pl
                         |                              +----------------------------+
                         +---- fenced with decisions on their way, or state broken --+
 
-Its parts: acceptance (what counts), tenure (being the owner), vigil (what time asks for), outbox (facts).
+Its parts: acceptance (what counts), tenure (being the owner), vigil (what time asks for), outbox (facts), standstill
+(while a snapshot is taken).
 """
 
 from collections import Counter
@@ -34,6 +35,7 @@ from streams.effects import (
     StopCommands,
 )
 from streams.fold import Fold
+from streams.head import Head
 from streams.outbox import Outbox
 from streams.records import (
     CLAIM,
@@ -47,6 +49,7 @@ from streams.records import (
     encode_body,
     encode_ledger,
 )
+from streams.standstill import Standstill
 from streams.takeover import TakeoverClock
 from streams.tenure import UNKNOWN, Tenure
 from streams.vigil import Vigil
@@ -87,7 +90,12 @@ class PartitionMachine:
         self.counts: Counter[str] = Counter()
         self.now_ms = 0
         self.wall_ms = 0
+        self.newest: tuple[int, bytes] | None = None
+        """The last ledger record that was folded here, if this is known: the owner knows its own by their acks."""
+        self.restored = False
+        """The state began with a snapshot."""
         self.vigil = Vigil(self)
+        self.standstill = Standstill(self)
         self._rng = rng
         self._effects: list[Effect] = []
         self._seek_asked = -1
@@ -151,6 +159,17 @@ class PartitionMachine:
         """Begin, or begin again, from nothing."""
         self._drop("start")
 
+    def restore(self, head: Head, state: Any) -> None:
+        """Go on from a snapshot instead of from nothing. InvariantViolatedError if it is another partition's."""
+        if self.role is not Role.COLD or self.accepted.offset >= 0:
+            return
+        self.accepted = head.accepted
+        self._check_genesis()
+        self.state = state
+        self.outbox = head.outbox(self.now_ms)
+        self.takeover.recall(head.last_claim_ms, head.disturbances)
+        self.restored = True
+
     def on_caught_up(self, ledger_end: int) -> None:
         """Everything below `ledger_end`, the end when the rebuild began, was fed."""
         if self.role is Role.COLD and self.ledger_next >= ledger_end:
@@ -162,6 +181,9 @@ class PartitionMachine:
         """A ledger record; what is folded already is ignored, a hole is never folded over."""
         if self.role is Role.STOPPED or offset < self.ledger_next:
             return
+        if self.standstill.on:
+            self.standstill.overhear(offset, value)
+            return
         if offset > self.ledger_next:
             if self.role is not Role.COLD and self._seek_asked != self.ledger_next:
                 self._seek_asked = self.ledger_next
@@ -171,6 +193,7 @@ class PartitionMachine:
             record = decode_ledger(value)
         except UndecodableError as error:
             self.accepted.offset = offset
+            self.newest = offset, value
             self._dropped(Verdict.BROKEN, offset, str(error))
             if self.tenure:
                 self.tenure.settle()
@@ -181,20 +204,29 @@ class PartitionMachine:
             else:
                 self._fold(offset, timestamp_ms, record, value)
         except Exception as error:  # noqa: BLE001 - W10: a fold that fails stops this partition, not the others
-            self.stop(f"ledger offset {offset} cannot be folded: {error!r}")
+            problem = f"ledger offset {offset} cannot be folded: {error!r}"
+            if self.restored and not self.tenure:
+                self._drop(f"the state of a snapshot is in doubt: {problem}", afresh=True)
+            else:
+                self.stop(problem)
 
     def _fold(self, offset: int, timestamp_ms: int, record: LedgerRecord, value: bytes) -> None:
         yielded = self.accepted.yielded_to is not None
         verdict, decided = self.accepted.judge(offset, record, value, self._lawful)
+        self.newest = offset, value
         if verdict is Verdict.ACCEPTED and decided is not None:
+            heard_ms = self.standstill.heard_ms(offset)
             self.fold.apply(self.state, decided)
-            self.outbox.accepted(offset, record.kind, record.body, self.now_ms, silent=not has_facts(decided))
+            self.outbox.accepted(offset, record.kind, record.body, heard_ms, silent=not has_facts(decided))
             self.outbox.recorded(record.published)
-            self.takeover.decided(self.now_ms)
+            self.takeover.decided(heard_ms)
         elif verdict is Verdict.CLAIMED:
             self._claimed(timestamp_ms, record, follows_yield=yielded)
         elif verdict is Verdict.GENESIS:
             self._check_genesis()
+        elif verdict is Verdict.BROKEN and self.restored and self.role is Role.COLD:
+            message = "the ledger does not go on from here"
+            raise InvariantViolatedError(message)
         else:
             self._dropped(verdict, offset)
             if self.claiming and record.nonce == self.claiming[0]:
@@ -229,7 +261,7 @@ class PartitionMachine:
 
     def claim(self, reason: str) -> None:
         """Append a CLAIM for the next epoch. The caller has looked afresh and found the logs to fit (W1, W9)."""
-        if self.role is not Role.WARM or self.claiming:
+        if self.role is not Role.WARM or self.claiming or self.standstill.on:
             return
         waiting = self.commands_end > self.accepted.src + 1
         body = encode_body(Claim(*self.me, waiting, reason))
@@ -329,17 +361,20 @@ class PartitionMachine:
         self.ask(StopCommands())
         self._drop(message)
 
-    def _drop(self, reason: str) -> None:
-        """Forget everything and fold again from the beginning."""
+    def _drop(self, reason: str, *, afresh: bool = False) -> None:
+        """Forget everything and fold again: from the beginning if `afresh`, else from a snapshot if there is one."""
         self.tenure = None
         self.claiming = None
         self.accepted = Acceptance()
         self.state = self.fold.new_state(self.partition)
         self.outbox = Outbox()
         self.takeover.forget_claims()
+        self.newest = None
+        self.restored = False
+        self.standstill = Standstill(self)
         self._seek_asked = -1
         self._become(Role.COLD, reason)
-        self.ask(Rebuild())
+        self.ask(Rebuild(afresh=afresh))
 
     def stop(self, message: str) -> None:
         """The log contradicts itself, or the code: nothing more is done here until the process restarts."""
@@ -347,6 +382,7 @@ class PartitionMachine:
             self.ask(StopCommands())
         self.tenure = None
         self.claiming = None
+        self.standstill.on = False
         self._become(Role.STOPPED, message)
         self.ask(Alarm("partition.stopped", f"partition {self.partition} stands still: {message}"))
 

@@ -51,9 +51,14 @@ class Outbox:
             self._acked.discard(pending.popleft().ledger_offset)
         self.watermark = max(self.watermark, published)
 
-    def waits_since_ms(self) -> int | None:
-        """When the oldest unpublished record was accepted, by own clock."""
-        return self._pending[0].since_ms if self._pending else None
+    def waits_since_ms(self, published: int = -1) -> int | None:
+        """When the oldest unpublished record was accepted, by own clock. `published`: a watermark by hearsay."""
+        return next((one.since_ms for one in self._pending if one.ledger_offset > published), None)
+
+    @property
+    def pending(self) -> tuple[Pending, ...]:
+        """The unpublished records, in order."""
+        return tuple(self._pending)
 
     def unpublished(self) -> list[Pending]:
         """What a new owner publishes again, in order."""

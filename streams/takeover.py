@@ -4,6 +4,7 @@ Back-off is part of the protocol: with naive re-claims two standbys fence each o
 """
 
 from collections import deque
+from collections.abc import Iterable
 from random import Random
 
 CLAIM_MEMORY_MS = 30_000
@@ -35,8 +36,8 @@ class TakeoverClock:
         self.quiet_since_ms = now_ms
 
     def decided(self, now_ms: int) -> None:
-        """Somebody decides: nobody needs us."""
-        self.quiet_since_ms = now_ms
+        """Somebody decides, or did so then: nobody needs us."""
+        self.quiet_since_ms = max(self.quiet_since_ms, now_ms)
         self._losses = 0
 
     def claimed(self, now_ms: int, timestamp_ms: int, *, disturbing: bool) -> None:
@@ -52,9 +53,19 @@ class TakeoverClock:
         self.quiet_since_ms = now_ms
         self._losses = min(self._losses + 1, LOSSES_MAX)
 
+    @property
+    def disturbances(self) -> tuple[int, ...]:
+        """Log times of the last disturbing CLAIMs."""
+        return tuple(self._disturbances)
+
     def forget_claims(self) -> None:
-        """The ledger will be folded again from the beginning, and every CLAIM be met again."""
+        """The ledger will be folded again, and every CLAIM be met again that no snapshot tells of."""
         self._disturbances.clear()
+
+    def recall(self, last_claim_ms: int, disturbances: Iterable[int]) -> None:
+        """What was known when a snapshot was taken."""
+        self.last_claim_ms = last_claim_ms
+        self._disturbances.extend(disturbances)
 
     def wait_ms(self, wall_ms: int) -> int:
         """The silence that has to pass, in milliseconds."""

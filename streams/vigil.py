@@ -124,6 +124,10 @@ class Vigil:
         else:
             machine.claim(look.reason)
 
+    def is_stirred(self) -> bool:
+        """Whether this worker claims, or has a reason to."""
+        return bool(self._look or self._machine.claiming or self._reason_to_claim())
+
     def hand_over(self, to: str) -> None:
         """See PartitionMachine.hand_over."""
         machine = self._machine
@@ -191,12 +195,16 @@ class Vigil:
 
     def _wait(self) -> None:
         machine = self._machine
-        waiting = machine.commands_end > machine.accepted.src + 1
+        waiting = machine.commands_end > max(machine.accepted.src, machine.standstill.src) + 1
         if not waiting:
             self._waiting_since_ms = None
         elif self._waiting_since_ms is None:
             self._waiting_since_ms = machine.now_ms
-        if self._look or machine.claiming:
+        if machine.standstill.on:
+            if self._reason_to_claim():
+                machine.standstill.end()
+            return
+        if self._look or machine.claiming or machine.standstill.catching_up():
             return
         reason = self._reason_to_claim()
         if reason:
@@ -239,7 +247,10 @@ class Vigil:
 
     def _asked_for_since_ms(self) -> int | None:
         """Since when somebody should be deciding or publishing here."""
-        unpublished_ms = self._machine.outbox.waits_since_ms()
+        standstill = self._machine.standstill
+        unpublished_ms = self._machine.outbox.waits_since_ms(standstill.published)
+        if unpublished_ms is None:
+            unpublished_ms = standstill.owed_since_ms()
         if unpublished_ms is not None and self._machine.now_ms - unpublished_ms < FACTS_LATE_MS:
             unpublished_ms = None
         since = [at for at in (self._waiting_since_ms, unpublished_ms) if at is not None]

@@ -1,6 +1,6 @@
 """The order fold: domain/order.py behind the protocol of streams/fold.py, on compact rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from domain.order import REPLIED_TO, OrderVerdict, decide, resume, sweep
 from domain.order_changes import Begun, Buried, OrderChange, Stepped
@@ -11,9 +11,10 @@ from domain.orders import COMMANDS
 from domain.orders import OrderCommand as OwnCommand
 from domain.outcomes import InvariantViolatedError, Outcome
 from domain.roles import Role
-from streams.fold import Fault, FoldDecision
+from streams.fold import Fault, FoldDecision, Shard
 from streams.order_records import BATCHES, OrderCommand, decode_details, encode_details
 from streams.records import BatchCodec, Decided
+from tables.order_dump import dump, load
 from tables.order_rows import OrderTable
 
 _OWN = frozenset(COMMANDS.values())
@@ -24,6 +25,7 @@ class OrderFold:
     """streams.fold.Fold of the order ledger. `rules`: the versions that this program implements."""
 
     name = "order"
+    layout = 1
 
     def __init__(self, rules: Mapping[int, OrderRules] = ORDER_RULES) -> None:
         self._rules = rules
@@ -99,6 +101,14 @@ class OrderFold:
     def rules_version(self, state: Orders) -> int:
         """The rules in force from the next record on."""
         return state.rules_version
+
+    def dump(self, state: Orders) -> Iterator[Shard]:
+        """The whole state between two records; nothing may change it until the last shard is out."""
+        return dump(state)
+
+    def load(self, state: Orders, shard: Shard) -> None:
+        """One shard of a dump, in its order, into what `new_state` gave. ValueError or LookupError if it is none."""
+        load(state, shard)
 
 
 def _lawful_step(change: Stepped) -> bool:

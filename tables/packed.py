@@ -8,6 +8,7 @@ process to process: no order of this table may ever mean anything.
 
 from collections.abc import Iterator
 
+from tables.gather import gather
 from tables.marks import room_for
 
 BUCKET_BYTES = 512
@@ -82,6 +83,27 @@ class PackedTable:
         """Remove the record at `place`."""
         del bucket[place : place + self._width]
         self._records -= 1
+
+    def reserve(self, records: int) -> None:
+        """Room for so many in a table that is still empty: no bucket is split while they come."""
+        buckets = max(1, -(-records // self._per_bucket))
+        bit = 1 << buckets.bit_length() - 1
+        self._low, self._high = bit - 1, bit * 2 - 1
+        self._split = buckets - bit
+        self._buckets = [bytearray() for _ in range(buckets)]
+        self._capacity = buckets * self._per_bucket
+        self.marks, self.mask = room_for(self._capacity, self.marks)
+
+    def dump(self) -> Iterator[bytes]:
+        """All records, many at a time, in no order that means anything."""
+        return gather(self._buckets)
+
+    def load(self, records: bytes) -> None:
+        """What `dump` gave, into a table that has none of it."""
+        width = self._width
+        append = self.append
+        for at in range(0, len(records), width):
+            append(records[at : at + width])
 
     def __iter__(self) -> Iterator[bytes]:
         """All records as they are, in no order that means anything."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from domain.ids import FINGERPRINT_BYTES, HOLD_ID_BYTES
 from domain.outcomes import InvariantViolatedError
 from domain.refusals import Refusal
+from tables.gather import gather
 from tables.marks import room_for
 
 _TAIL = 7
@@ -104,6 +105,21 @@ class RefusalTable:
         self.count += 1
         if not self.count & _GROWTH_MASK:
             self._marks, self._mask = room_for(self.count + _GROWTH_MASK + 1, marks)
+
+    def dump(self) -> Iterator[tuple[int, bytes]]:
+        """(generation, its records), many at a time, the oldest generation first, each at least once."""
+        for generation in self._generations:
+            yield generation.number, b""
+            for records in gather(bucket for bucket in generation.buckets if bucket):
+                yield generation.number, records
+
+    def load(self, number: int, records: bytes) -> None:
+        """What `dump` gave, in its order. No generation is forgotten meanwhile."""
+        self.turn(number, number + 1)
+        for at in range(0, len(records), WIDTH):
+            record = records[at : at + WIDTH]
+            _, outcome, fingerprint, offset, position = _unpack(record)
+            self.add(record[:HOLD_ID_BYTES], outcome, fingerprint, offset, position)
 
     def __iter__(self) -> Iterator[Refusal]:
         """In no order that means anything."""

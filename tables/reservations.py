@@ -6,12 +6,17 @@ PackedTable (about 85 bytes each).
 """
 
 from collections.abc import Iterator
+from itertools import chain, islice
 from struct import Struct
+from typing import TypeVar
 
 from domain.ids import CUSTOMER_BYTES, HOLD_ID_BYTES
 from domain.outcomes import InvariantViolatedError
 from domain.reservation import NO_TERMS, Row, RowState
+from tables.gather import gather
 from tables.packed import PackedTable
+
+V = TypeVar("V")
 
 _ROW = Struct(">B8s8sIQQQ")
 """state, customer, fingerprint, terms, then three pairs of 48 + 16 bits: (offset, position), (deadline, quantity),
@@ -25,8 +30,12 @@ _NOBODY = bytes(CUSTOMER_BYTES)
 SHARDS = 256
 """Dicts by a random byte of the key: the pause of one dict's growth, 70 ns an entry, is divided by 256."""
 _SHARD_BYTE = 5
+_RECORDS = Struct(f"{HOLD_ID_BYTES}s{_ROW.size}s")
+_AT_ONCE = 1_024
+"""Items of a dict that are dumped together: 64 KB."""
 _UNITS = CUSTOMER_BYTES + 4
 """Offset of the units in a sold customer's record: behind the customer and the pool's key."""
+_HELD_UNITS = Struct(f">{_UNITS}sI")
 _HELD = int(RowState.HELD)
 _SOLD = int(RowState.SOLD)
 _RELEASED = int(RowState.RELEASED)
@@ -117,6 +126,37 @@ class RowTable:
         """An ended row leaves."""
         del self._shards[row.hold[_SHARD_BYTE]][row.hold]
 
+    @property
+    def sold(self) -> int:
+        """How many rows are SOLD."""
+        return len(self._sold)
+
+    def dump(self) -> Iterator[bytes]:
+        """Records of live and ended rows, many at a time: hold and packed row."""
+        return gather(b"".join(chain.from_iterable(some)) for some in _batches(self._shards))
+
+    def dump_sold(self) -> Iterator[bytes]:
+        """Records of SOLD rows, many at a time."""
+        return self._sold.dump()
+
+    def load(self, records: bytes) -> None:
+        """What `dump` gave: records of one dict after those of another, and in bulk those of one alone."""
+        shards = self._shards
+        first = records[_SHARD_BYTE]
+        if first == records[_SHARD_BYTE - _RECORDS.size]:
+            shards[first].update(_RECORDS.iter_unpack(records))
+            return
+        for hold, packed in _RECORDS.iter_unpack(records):
+            shards[hold[_SHARD_BYTE]][hold] = packed
+
+    def load_sold(self, records: bytes) -> None:
+        """What `dump_sold` gave."""
+        self._sold.load(records)
+
+    def reserve_sold(self, rows: int) -> None:
+        """Room for so many."""
+        self._sold.reserve(rows)
+
     def __iter__(self) -> Iterator[Row]:
         """In no order that means anything."""
         for shard in self._shards:
@@ -127,6 +167,13 @@ class RowTable:
 
     def __len__(self) -> int:
         return len(self._sold) + sum(len(shard) for shard in self._shards)
+
+
+def _batches(shards: list[dict[bytes, V]]) -> Iterator[list[tuple[bytes, V]]]:
+    for shard in shards:
+        items = iter(shard.items())
+        while some := list(islice(items, _AT_ONCE)):
+            yield some
 
 
 def _row(hold: bytes, packed: bytes | bytearray) -> Row:
@@ -204,6 +251,34 @@ class CountTable:
             _refuse(key, units)
         else:
             self._sold.cut(bucket, at)
+
+    @property
+    def sold(self) -> int:
+        """How many customers have units sold, each pool's by themselves."""
+        return len(self._sold)
+
+    def dump_held(self) -> Iterator[bytes]:
+        """Records of customer, pool key and units held, many at a time."""
+        pack = _HELD_UNITS.pack
+        return gather(b"".join(pack(*item) for item in some) for some in _batches(self._held))
+
+    def dump_sold(self) -> Iterator[bytes]:
+        """Records of customer, pool key and units sold, many at a time."""
+        return self._sold.dump()
+
+    def load_held(self, records: bytes) -> None:
+        """What `dump_held` gave."""
+        held = self._held
+        for key, units in _HELD_UNITS.iter_unpack(records):
+            held[key[0]][key] = units
+
+    def load_sold(self, records: bytes) -> None:
+        """What `dump_sold` gave."""
+        self._sold.load(records)
+
+    def reserve_sold(self, customers: int) -> None:
+        """Room for so many."""
+        self._sold.reserve(customers)
 
     def __iter__(self) -> Iterator[tuple[bytes, bytes, int, int]]:
         """(customer, pool key, held, sold), in no order that means anything."""

@@ -1,6 +1,6 @@
 """The stock fold: domain/inventory.py behind the protocol of streams/fold.py, on compact rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from domain.evolve import EVOLVE, begin, expired, finish
 from domain.inventory import decide, sweep, sweep_pool
@@ -11,7 +11,7 @@ from domain.rules import RULES, Rules
 from domain.state import Inventory
 from domain.stock import CHANGES, COMMANDS, Answered, Change, Command, Expired, Repeat, ReserveAll
 from domain.verdict import BUSY, Verdict
-from streams.fold import Fault, FoldDecision
+from streams.fold import Fault, FoldDecision, Shard
 from streams.records import BatchCodec, Decided
 from streams.stock_records import (
     BATCHES,
@@ -21,8 +21,7 @@ from streams.stock_records import (
     decode_totals,
     encode_details,
 )
-from tables.refusals import RefusalTable
-from tables.reservations import CountTable, RowTable
+from tables.stock_dump import dump, load, new_inventory
 
 _OWN = frozenset(COMMANDS.values())
 _FAULT = Verdict(Outcome.FAULT)
@@ -32,6 +31,7 @@ class StockFold:
     """streams.fold.Fold of the stock ledger. `rules`: the versions that this program implements."""
 
     name = "stock"
+    layout = 1
 
     def __init__(self, rules: Mapping[int, Rules] = RULES) -> None:
         self._rules = rules
@@ -40,7 +40,7 @@ class StockFold:
 
     def new_state(self, partition: int) -> Inventory:  # noqa: ARG002 - nothing in a receipt's row says its partition
         """The state before the first record."""
-        return Inventory(RowTable(), CountTable(), RefusalTable(), self._rules)
+        return new_inventory(self._rules)
 
     def decide(
         self, state: Inventory, commands: Sequence[StockCommand], role: Role, src: int, clk: int
@@ -90,6 +90,14 @@ class StockFold:
     def rules_version(self, state: Inventory) -> int:
         """The rules in force from the next record on."""
         return state.rules_version
+
+    def dump(self, state: Inventory) -> Iterator[Shard]:
+        """The whole state between two records; nothing may change it until the last shard is out."""
+        return dump(state)
+
+    def load(self, state: Inventory, shard: Shard) -> None:
+        """One shard of a dump, in its order, into what `new_state` gave. ValueError or LookupError if it is none."""
+        load(state, shard)
 
 
 class _Turn:

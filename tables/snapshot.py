@@ -1,0 +1,211 @@
+"""A snapshot: all that a machine knows after some ledger offset, in shards, and a meta record that vouches for them.
+
+Shards are numbered; the meta record has the hash of each, so one that is torn, missing, added or of another snapshot
+is found. What the meta record itself may claim is checked by `unfit` and, against the ledger, by `tip_of`.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import msgspec
+
+from domain.outcomes import InvariantViolatedError
+from streams.acceptance import Acceptance
+from streams.fold import Fold, Shard
+from streams.head import Head, decode_head, decode_pending, encode_head, encode_pending
+from streams.machine import PartitionMachine
+from streams.outbox import Pending
+from streams.records import DIGEST_BYTES, UndecodableError, digest
+
+FORMAT = 1
+HEAD = "head"
+PENDING = "pending"
+_PENDING_BYTES = 256 * 1024
+
+
+class BadSnapshotError(ValueError):
+    """It is torn, or not of this log: throw it away, and fold from another one or from the beginning."""
+
+
+class Meta(NamedTuple):
+    """Written last. `tip`: digest of the ledger record at `offset`, the last one that was folded.
+
+    `ledger`, `layout`: of the fold. `hashes`: of the shards, one after another. `decisions`: in all that was folded.
+    `code` wrote it, at `taken_ms` (wall clock).
+    """
+
+    format: int
+    ledger: str
+    layout: int
+    rules_version: int
+    log_id: bytes
+    partition: int
+    offset: int
+    tip: bytes
+    decisions: int
+    hashes: bytes
+    code: str
+    taken_ms: int
+
+    @property
+    def shards(self) -> int:
+        """How many there are."""
+        return len(self.hashes) // DIGEST_BYTES
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_meta = msgspec.msgpack.Decoder(Meta).decode
+_Coded = tuple[str, bytes]
+_decode_shard = msgspec.msgpack.Decoder(_Coded).decode
+
+
+def encode_meta(meta: Meta) -> bytes:
+    """With a digest of its own in front."""
+    body = _encode(meta)
+    return digest(body) + body
+
+
+def decode_meta(value: bytes) -> Meta:
+    """BadSnapshotError if it is torn, or of a format that this program does not know."""
+    body = value[DIGEST_BYTES:]
+    if digest(body) != value[:DIGEST_BYTES]:
+        message = "its meta record is torn"
+        raise BadSnapshotError(message)
+    try:
+        return _decode_meta(body)
+    except ValueError as error:
+        message = f"its meta record is of another format: {error}"
+        raise BadSnapshotError(message) from error
+
+
+def encode_shard(shard: Shard) -> bytes:
+    """A shard's value."""
+    return _encode(shard)
+
+
+def hash_of(value: bytes) -> bytes:
+    """What the meta record has of a shard's value, and of the tip's."""
+    return digest(value)
+
+
+def unfit(meta: Meta, fold: Fold[Any], partition: int, log_id: bytes) -> str:
+    """Why this program cannot go on from there; "" if it can. `log_id` b"": any."""
+    wanted = {
+        "format": (FORMAT, meta.format),
+        "ledger": (fold.name, meta.ledger),
+        "layout": (fold.layout, meta.layout),
+        "partition": (partition, meta.partition),
+        "log": ((log_id or meta.log_id).hex(), meta.log_id.hex()),
+    }
+    for what, (mine, its) in wanted.items():
+        if mine != its:
+            return f"it is of {what} {its}, not {mine}"
+    if meta.rules_version not in fold.rules_versions:
+        return f"it needs rules {meta.rules_version}"
+    return ""
+
+
+class Picture:
+    """A machine that stands still, as shards; what it knows of the protocol is copied at once."""
+
+    def __init__(self, machine: PartitionMachine) -> None:
+        """ValueError if the machine cannot say which ledger record it folded last."""
+        genesis, newest = machine.accepted.genesis, machine.newest
+        if genesis is None or newest is None or newest[0] != machine.accepted.offset:
+            message = f"partition {machine.partition} has no tip at {machine.accepted.offset}"
+            raise ValueError(message)
+        self._fold = machine.fold
+        self._state = machine.state
+        self._genesis = genesis
+        self._tip = hash_of(newest[1])
+        takeover, outbox = machine.takeover, machine.outbox
+        self._head = Head(
+            machine.accepted.fork(),
+            outbox.watermark,
+            outbox.newest,
+            outbox.pending,
+            takeover.last_claim_ms,
+            takeover.disturbances,
+        )
+
+    def shards(self) -> Iterator[bytes]:
+        """Their values, in order."""
+        yield encode_shard(Shard(HEAD, encode_head(self._head)))
+        for some in _portions(self._head.pending):
+            yield encode_shard(Shard(PENDING, encode_pending(some)))
+        for shard in self._fold.dump(self._state):
+            yield encode_shard(shard)
+
+    def meta(self, hashes: bytes, code: str, taken_ms: int) -> Meta:
+        """What vouches for them. `hashes`: `hash_of` each value, in order."""
+        accepted: Acceptance = self._head.accepted
+        return Meta(
+            format=FORMAT,
+            ledger=self._fold.name,
+            layout=self._fold.layout,
+            rules_version=self._fold.rules_version(self._state),
+            log_id=self._genesis.log_id,
+            partition=self._genesis.partition,
+            offset=accepted.offset,
+            tip=self._tip,
+            decisions=accepted.decisions,
+            hashes=hashes,
+            code=code,
+            taken_ms=taken_ms,
+        )
+
+
+def _portions(pending: tuple[Pending, ...]) -> Iterator[list[Pending]]:
+    some: list[Pending] = []
+    size = 0
+    for each in pending:
+        some.append(each)
+        size += len(each.body)
+        if size >= _PENDING_BYTES:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
+
+
+class Loading:
+    """The shards of one snapshot on their way back, in order."""
+
+    def __init__(self, meta: Meta, fold: Fold[Any]) -> None:
+        self.meta = meta
+        self.state = fold.new_state(meta.partition)
+        self._fold = fold
+        self._at = 0
+        self._head: Head | None = None
+        self._pending: list[Pending] = []
+
+    def add(self, value: bytes) -> None:
+        """The next one. BadSnapshotError if it is not what the meta record vouches for."""
+        at = self._at * DIGEST_BYTES
+        if hash_of(value) != self.meta.hashes[at : at + DIGEST_BYTES]:
+            message = f"its shard {self._at} is torn"
+            raise BadSnapshotError(message)
+        self._at += 1
+        try:
+            name, data = _decode_shard(value)
+            if name == HEAD:
+                self._head = decode_head(data)
+            elif name == PENDING:
+                self._pending += decode_pending(data)
+            else:
+                self._fold.load(self.state, Shard(name, data))
+        except (ValueError, LookupError, UndecodableError, InvariantViolatedError) as error:
+            message = f"its shard {self._at - 1} cannot be read: {error!r}"
+            raise BadSnapshotError(message) from error
+
+    def head(self) -> Head:
+        """After the last shard. BadSnapshotError if some are missing, or it is not of the meta record's offset."""
+        head = self._head
+        if self._at != self.meta.shards or head is None:
+            message = f"it has {self._at} shards of {self.meta.shards}"
+            raise BadSnapshotError(message)
+        accepted = head.accepted
+        if (accepted.offset, accepted.decisions) != (self.meta.offset, self.meta.decisions):
+            message = f"its head is of ledger offset {accepted.offset}, its meta record of {self.meta.offset}"
+            raise BadSnapshotError(message)
+        return head._replace(pending=tuple(self._pending))
