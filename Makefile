@@ -39,13 +39,8 @@ simulate: $(INSTALLED) ## Random faults on an in-memory log: make simulate SEEDS
 chaos: $(INSTALLED) ## Only the tests that kill, pause and cut off processes
 	@$(BIN)/python -m pytest -m chaos
 
-bench: $(INSTALLED) ## Decisions, waiting over HTTP, orders to CONFIRMED, payments that hang: a JSON line each, 5 minutes
+bench: $(INSTALLED) ## Measure every scenario, at least 5 rounds each, and audit them: half an hour; one: turnstile bench NAME
 	@$(BIN)/python -m bench
-	@$(BIN)/python -m bench.batcher
-	@$(BIN)/python -m bench.waiting
-	@$(BIN)/python -m bench.journey orders
-	@$(BIN)/python -m bench.journey orders --provider http --orders 1000
-	@$(BIN)/python -m bench.journey hanging
 
 docs: $(INSTALLED) ## Write docs/reference from the source
 	@$(BIN)/python -m ops.reference

@@ -4,7 +4,8 @@
     python -m bench compare A.json B.json
     python -m bench docs
 
-Results, tables and plots are left in bench/results. Exit codes: 0 done, 1 a violation was found, 130 interrupted.
+Results, tables and plots are left in bench/results (--results FOLDER). Exit codes: 0 done, 1 a violation was found,
+130 interrupted.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from bench import compare, docs
 from bench.plots import plot
 from bench.progress import Progress
 from bench.report import markdown
-from bench.result import Result, ResultError, load, save
+from bench.result import RESULTS, Result, ResultError, load, save
 from bench.runner import run
 from bench.scenario import Plan
 from bench.scenarios.catalogue import CATALOGUE
@@ -57,6 +58,7 @@ def _measure(arguments: list[str]) -> int:
     parser.add_argument("--quick", action="store_true", help="small and short: does it work?")
     parser.add_argument("--json", action="store_true", help="print a JSON object a scenario instead of a table")
     parser.add_argument("--rounds", type=int, default=0, help="default: as the scenario says; 1 with --quick")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder for results, tables and plots")
     options = parser.parse_args(arguments)
     failed = False
     try:
@@ -64,7 +66,7 @@ def _measure(arguments: list[str]) -> int:
             scenario = CATALOGUE[name]
             rounds = options.rounds or (QUICK_ROUNDS if options.quick else scenario.rounds)
             result = interruptible(run(scenario, Plan(options.quick), rounds, Progress(name)))
-            _show(result, as_json=options.json)
+            _show(result, options.results, as_json=options.json)
             failed = failed or result.failed
     except (KeyboardInterrupt, asyncio.CancelledError):
         print("interrupted", file=sys.stderr)
@@ -72,9 +74,9 @@ def _measure(arguments: list[str]) -> int:
     return FAILED if failed else 0
 
 
-def _show(result: Result, *, as_json: bool) -> None:
-    path = save(result)
-    plots = plot(result)
+def _show(result: Result, folder: Path, *, as_json: bool) -> None:
+    path = save(result, folder)
+    plots = plot(result, folder)
     table = markdown(result)
     path.with_suffix(".md").write_text(table, encoding="utf-8")
     print(msgspec.json.encode(result).decode() if as_json else table, flush=True)

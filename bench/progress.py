@@ -10,9 +10,9 @@ MINUTE_S = 60
 class Progress:
     """Of one scenario. The time left is that of the steps so far, for the steps to come."""
 
-    def __init__(self, name: str, out: TextIO = sys.stderr) -> None:
+    def __init__(self, name: str, out: TextIO | None = None) -> None:
         self._name = name
-        self._out = out
+        self._out = out or sys.stderr
         self._begun_s: float | None = None
 
     def __call__(self, done: int, steps: int, words: str) -> None:

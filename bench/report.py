@@ -1,4 +1,6 @@
-"""A result as one markdown table: a row an arm, a column a figure, median and spread in each cell."""
+"""A result as one markdown table: median and spread of each figure of each arm."""
+
+from collections.abc import Mapping
 
 from bench.result import Result, names, spread
 
@@ -14,11 +16,7 @@ def markdown(result: Result) -> str:
             [*lines, f"**Failed**: the auditor found {result.violations} violations, so it has no speed.", ""]
         )
     quick = ", quick: its figures mean little" if result.quick else ""
-    columns = names(result.figures)
-    lines += [f"| arm | {' | '.join(columns)} |", f"|---|{'---:|' * len(columns)}"]
-    for arm, figures in result.figures.items():
-        cells = [_cell(figures[name]) if name in figures else "" for name in columns]
-        lines.append(f"| {arm} | {' | '.join(cells)} |")
+    lines += _table(result.figures)
     lines += [
         "",
         f"Median (lowest to highest) of {result.rounds} rounds in turn, {result.took_s:.0f} s{quick}. Audited.",
@@ -31,6 +29,18 @@ def markdown(result: Result) -> str:
         ]
         lines.append("")
     return "\n".join(lines)
+
+
+def _table(figures: Mapping[str, Mapping[str, list[float]]]) -> list[str]:
+    """A row an arm, or, where there are more figures than arms, a row a figure."""
+    columns = names(figures)
+    cells = {(arm, name): _cell(values) for arm, own in figures.items() for name, values in own.items()}
+    if len(columns) > len(figures):
+        head, rows = list(figures), [[name, *(cells.get((arm, name), "") for arm in figures)] for name in columns]
+    else:
+        head, rows = columns, [[arm, *(cells.get((arm, name), "") for name in columns)] for arm in figures]
+    lines = [f"| | {' | '.join(head)} |", f"|---|{'---:|' * len(head)}"]
+    return lines + [f"| {' | '.join(row)} |" for row in rows]
 
 
 def machine_lines(result: Result) -> str:

@@ -5,7 +5,7 @@ import os
 import platform
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -23,13 +23,15 @@ from ops.audit.verify import audit
 from ops.deployment import Deployment
 from ops.roster import Shape
 from settings import GatewaySettings, Shared
-from streams import keys, runfile
-from streams.identity import Identity
+from streams import keys
+from streams.identity import read_identity
 from streams.kafka_log import KafkaLog
+from streams.topics import Topics
 
 LIMIT = 65_535
 """Units that one customer may have of a SKU: the most that there can be."""
 HOLD_MS = 600_000
+OPENED_AT_ONCE = 5_000
 
 
 @asynccontextmanager
@@ -59,15 +61,12 @@ async def system(
 
 
 @asynccontextmanager
-async def gateway_service(deployment: Deployment) -> AsyncIterator[Service]:
+async def gateway_service(data_dir: Path, servers: str, topics: Topics) -> AsyncIterator[Service]:
     """One gateway's service in this process, without HTTP: its batcher, its view, its tail."""
-    folder = deployment.settings.data_dir
-    run = runfile.read(folder)
-    settings = GatewaySettings().model_copy(update={"gateway": "bench", "data_dir": folder})
-    identity = Identity(run.log_id, run.partitions)
-    service = Service(
-        settings, deployment.servers, deployment.topics, identity, keys.load(folder), keys.load_address(folder)
-    )
+    settings = GatewaySettings().model_copy(update={"gateway": "bench", "data_dir": data_dir})
+    async with KafkaLog(servers, "bench") as log:
+        identity = await read_identity(log, topics)
+    service = Service(settings, servers, topics, identity, keys.load(data_dir), keys.load_address(data_dir))
     working = asyncio.create_task(service.run())
     try:
         await service.ready.wait()
@@ -78,16 +77,27 @@ async def gateway_service(deployment: Deployment) -> AsyncIterator[Service]:
         await asyncio.gather(working, return_exceptions=True)
 
 
-async def open_sku(service: Service, sku: str, price: int, units: int) -> None:
-    """A SKU on sale, `price` in cents; sold out from the start with 0 `units`. AssertionError if it is refused."""
-    policy = SetPolicy(sku, 0, price, "EUR", LIMIT, HOLD_MS, service.keys.customer_id)
-    stock = (Adjust(sku, units, "initial", "bench"),) if units else ()
-    for command in (policy, *stock, Open(sku, 1)):
-        seat = service.submit(service.operators, service.partition_of(sku), command)
-        seat.decided = asyncio.get_running_loop().create_future()
-        answer = await seat.decided
+async def open_skus(service: Service, skus: Sequence[str], price: int, units: int) -> None:
+    """SKUs on sale, `price` in cents; sold out from the start with 0 `units`. AssertionError if one is refused."""
+    for first in range(0, len(skus), OPENED_AT_ONCE):
+        some = skus[first : first + OPENED_AT_ONCE]
+        await _operate(
+            service, [SetPolicy(sku, 0, price, "EUR", LIMIT, HOLD_MS, service.keys.customer_id) for sku in some]
+        )
+        if units:
+            await _operate(service, [Adjust(sku, units, "initial", "bench") for sku in some])
+        await _operate(service, [Open(sku, 1) for sku in some])
+
+
+async def _operate(service: Service, commands: Sequence[SetPolicy | Adjust | Open]) -> None:
+    loop = asyncio.get_running_loop()
+    seats = [service.submit(service.operators, service.partition_of(one.sku), one) for one in commands]
+    answers = [loop.create_future() for _ in seats]
+    for seat, decided in zip(seats, answers, strict=True):
+        seat.decided = decided
+    for seat, answer in zip(seats, await asyncio.gather(*answers), strict=True):
         if answer.outcome not in {Outcome.POLICY_SET, Outcome.ADJUSTED, Outcome.OPENED}:
-            message = f"{command}: {answer}"
+            message = f"{seat.command}: {answer}"
             raise AssertionError(message)
 
 
@@ -109,6 +119,24 @@ async def audited(deployment: Deployment, *, sql: bool = False) -> Report:
 async def violations(deployment: Deployment, *, sql: bool = False) -> int:
     """What the auditor finds: a run with a violation has no speed."""
     return sum((await audited(deployment, sql=sql)).counts.values())
+
+
+class Cpu:
+    """What broker, programs and named helpers have used since this was made."""
+
+    def __init__(self, deployment: Deployment, **helpers: int) -> None:
+        self._pids: dict[str, list[int | None]] = {}
+        for name in deployment.supervisor.names:
+            self._pids.setdefault(name.partition("-")[0], []).append(deployment.supervisor.pid(name))
+        self._pids |= {"broker": [deployment.broker_pid], **{name: [pid] for name, pid in helpers.items()}}
+        self._before = self._now()
+
+    def per(self, count: int) -> dict[str, float]:
+        """CPU microseconds for each of `count`: `worker_cpu_us` of all workers, `broker_cpu_us`, and so on."""
+        return {f"{name}_cpu_us": (now - self._before[name]) / count * 1e6 for name, now in self._now().items()}
+
+    def _now(self) -> dict[str, float]:
+        return {name: sum(cpu_s(pid) for pid in pids) for name, pids in self._pids.items()}
 
 
 def cpu_s(pid: int | None) -> float:

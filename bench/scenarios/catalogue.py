@@ -1,6 +1,14 @@
 """Every scenario, in the order in which `make bench` runs them."""
 
 from bench.scenario import Scenario
-from bench.scenarios import hot_sku, http
+from bench.scenarios import contention, end_to_end, hot_sku, http, journey, takeover
 
-CATALOGUE: dict[str, Scenario] = {one.name: one for one in (hot_sku.SCENARIO, http.SCENARIO)}
+_ALL = (
+    hot_sku.SCENARIO,
+    end_to_end.SCENARIO,
+    http.SCENARIO,
+    contention.SCENARIO,
+    takeover.SCENARIO,
+    journey.SCENARIO,
+)
+CATALOGUE: dict[str, Scenario] = {one.name: one for one in _ALL}

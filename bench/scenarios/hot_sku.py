@@ -19,7 +19,7 @@ from bench.child import child
 from bench.floor import Task
 from bench.preload import Preloader
 from bench.scenario import Goal, Plan, Scenario, Session
-from bench.system import audited, cpu_s, gateway_service, open_sku, system
+from bench.system import audited, cpu_s, gateway_service, open_skus, system
 from domain.outcomes import Outcome
 from ops.deployment import Deployment
 from ops.topics_admin import TopicsAdmin
@@ -162,9 +162,9 @@ def _parse(arm: str) -> _Arm:
 @asynccontextmanager
 async def _session(plan: Plan) -> AsyncIterator[Session]:
     async with system(1, 0) as deployment:
-        async with gateway_service(deployment) as service:
-            await open_sku(service, GRANTED, 100, UNITS)
-            await open_sku(service, REFUSED, 100, 0)
+        async with gateway_service(deployment.settings.data_dir, deployment.servers, deployment.topics) as service:
+            await open_skus(service, [GRANTED], 100, UNITS)
+            await open_skus(service, [REFUSED], 100, 0)
         async with TopicsAdmin(deployment.servers) as admin:
             await admin.create({topic.name: configs(topic, 1) for topic in FLOOR_TOPICS}, deployment.partitions, 1)
         async with KafkaLog(deployment.servers, "bench") as log:

@@ -15,7 +15,7 @@ from bench.bare import KINDS
 from bench.child import Child, child
 from bench.http_load import Answer, Task
 from bench.scenario import Goal, Plan, Scenario, Session
-from bench.system import cpu_s, gateway_service, open_sku, percentile, system, violations
+from bench.system import cpu_s, gateway_service, open_skus, percentile, system, violations
 from ops.deployment import Deployment
 from streams import keys
 
@@ -91,8 +91,8 @@ class _Http:
 @asynccontextmanager
 async def _session(plan: Plan) -> AsyncIterator[Session]:
     async with system(1, GATEWAYS_MAX) as deployment, AsyncExitStack() as stack:
-        async with gateway_service(deployment) as service:
-            await open_sku(service, SKU, 100, UNITS)
+        async with gateway_service(deployment.settings.data_dir, deployment.servers, deployment.topics) as service:
+            await open_skus(service, [SKU], 100, UNITS)
         load = await stack.enter_async_context(child("bench.http_load"))
         bare = {}
         for name, kind in BARE.items():

@@ -41,7 +41,7 @@ def test_a_table_has_medians_spreads_and_goals():
         "",
         "Which one is faster?",
         "",
-        "| arm | work_per_s | p99_ms |",
+        "| | work_per_s | p99_ms |",
         "|---|---:|---:|",
         "| fast | 200 (100 to 300) | 1.25 (1 to 1.5) |",
         "| slow | 50 (50 to 50) |  |",
@@ -53,6 +53,11 @@ def test_a_table_has_medians_spreads_and_goals():
         "| work_per_s of fast at least 150 | 200 | reached |",
         "| p99_ms of fast at most 1 | 1.25 | missed |",
     ]
+
+
+def test_more_figures_than_arms_are_rows():
+    lines = markdown(result(figures={"fast": {"a_ms": [1.0], "b_ms": [2.0]}})).splitlines()
+    assert lines[4:8] == ["| | fast |", "|---|---:|", "| a_ms | 1 |", "| b_ms | 2 |"]
 
 
 def test_a_failed_run_shows_no_speed_anywhere(tmp_path):

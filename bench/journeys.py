@@ -1,0 +1,55 @@
+"""Orders from a process of its own (bench/journeys_process.py): what is asked of it, what it answers."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import msgspec
+
+from bench.child import Child, child
+from bench.load import Where, where_of
+from ops.deployment import Deployment
+
+
+class Ask(msgspec.Struct, frozen=True, tag=True):
+    """Ask for so many orders of one line at once, and wait until all are in the log, or (`pending`) ask for money."""
+
+    skus: list[str]
+    orders: int
+    pending: bool = False
+
+
+class Finish(msgspec.Struct, frozen=True, tag=True):
+    """Wait until all that was asked for since the last Finish is CONFIRMED."""
+
+
+class Journeyed(msgspec.Struct, frozen=True):
+    """`seconds` from the first request to the last CONFIRMED; `latencies` of single orders, from their acks."""
+
+    orders: int
+    seconds: float
+    latencies: str
+
+
+class Orderer:
+    """The process that orders."""
+
+    def __init__(self, process: Child) -> None:
+        self.pid = process.pid
+        self._process = process
+
+    async def ask(self, skus: list[str], orders: int, *, pending: bool = False) -> None:
+        """Ask for orders."""
+        await self._process.ask(msgspec.json.encode(Ask(skus, orders, pending)))
+
+    async def finish(self) -> Journeyed:
+        """Wait for their end."""
+        return msgspec.json.decode(await self._process.ask(msgspec.json.encode(Finish())), type=Journeyed)
+
+
+@asynccontextmanager
+async def ordering(deployment: Deployment) -> AsyncIterator[Orderer]:
+    """Ready to order. On the main thread."""
+    where: Where = where_of(deployment)
+    async with child("bench.journeys_process", msgspec.json.encode(where).decode()) as process:
+        await process.answer()
+        yield Orderer(process)

@@ -1,0 +1,88 @@
+"""`python -m bench`: what it prints, keeps and returns."""
+
+import json
+
+import pytest
+
+from bench.__main__ import main
+from bench.result import load, path_of
+from bench.scenario import Goal
+from bench.scenarios.catalogue import CATALOGUE
+from tests.bench.scenarios import FAST, SLOW, DrawnRounds, Rounds, scenario
+
+pytestmark = pytest.mark.slow  # matplotlib is imported
+FIGURES = {FAST: [100, 300, 200], SLOW: [50, 100, 160]}
+
+
+@pytest.fixture
+def known(monkeypatch):
+    """Put a scenario into the catalogue."""
+
+    def put(one):
+        monkeypatch.setitem(CATALOGUE, one.name, one)
+
+    return put
+
+
+def test_a_run_prints_its_table_and_keeps_it_with_every_round_and_plots(known, tmp_path, capsys):
+    known(scenario(DrawnRounds(FIGURES), Goal("work_per_s", FAST, least=2, of=SLOW)))
+    assert main(["test", "--results", str(tmp_path)]) == 0
+    shown = capsys.readouterr()
+    assert "| fast | 200 (100 to 300) | 2 (2 to 2) |" in shown.out
+    assert "round 3 of 3: slow" in shown.err
+    assert load(path_of("test", quick=False, folder=tmp_path)).figures[FAST]["work_per_s"] == [100, 300, 200]
+    assert {path.name for path in tmp_path.iterdir()} == {
+        f"test{end}" for end in (".json", ".md", ".svg", ".curves.svg")
+    }
+
+
+def test_a_run_with_a_violation_fails_and_its_speed_is_neither_printed_nor_kept(known, tmp_path, capsys):
+    known(scenario(Rounds(FIGURES, found=1)))
+    for extra in ([], ["--json"]):
+        known(scenario(Rounds(FIGURES, found=1)))
+        assert main(["test", "--results", str(tmp_path), *extra]) == 1
+        shown = capsys.readouterr()
+        everything = shown.out + "".join(path.read_text() for path in tmp_path.iterdir())
+        assert "violations" in shown.out
+        assert "work_per_s" not in everything
+        assert not [figure for figure in ("300", "160") if figure in everything]
+
+
+def test_quick_is_one_round_unless_told_otherwise_and_json_is_a_line_a_scenario(known, tmp_path, capsys):
+    known(scenario(Rounds(FIGURES)))
+    known(scenario(Rounds(FIGURES), name="other"))
+    assert main(["test", "other", "--quick", "--json", "--results", str(tmp_path)]) == 0
+    first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert (first["scenario"], second["scenario"], first["rounds"], first["quick"]) == ("test", "other", 1, True)
+    known(scenario(Rounds(FIGURES)))
+    assert main(["test", "--quick", "--rounds", "2", "--json", "--results", str(tmp_path)]) == 0
+    assert json.loads(capsys.readouterr().out)["figures"][SLOW]["work_per_s"] == [50, 100]
+
+
+def test_compare_prints_ratios_of_two_kept_runs(known, tmp_path, capsys):
+    for folder, factor in (("a", 1), ("b", 3)):
+        known(scenario(Rounds({arm: [value * factor for value in values] for arm, values in FIGURES.items()})))
+        assert main(["test", "--results", str(tmp_path / folder)]) == 0
+    capsys.readouterr()
+    paths = [str(tmp_path / folder / "test.json") for folder in ("a", "b")]
+    assert main(["compare", *paths]) == 0
+    assert "| fast | work_per_s | 200 | 600 | 3.000 |" in capsys.readouterr().out
+    assert main(["compare", *paths, "--json"]) == 0
+    assert [one["ratio"] for one in json.loads(capsys.readouterr().out)] == [3, 1, 3, 1]
+    assert main(["compare", paths[0], str(tmp_path / "none.json")]) == 1
+    assert "No such file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["compare", "a"], ["--rounds", "many"]])
+def test_wrong_usage_is_exit_code_2(arguments):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+
+
+def test_every_scenario_has_arms_goals_about_them_and_five_rounds():
+    for one in CATALOGUE.values():
+        assert len(set(one.arms)) == len(one.arms) >= 2, one.name
+        assert one.rounds >= 5, one.name
+        assert {arm for goal in one.goals for arm in (goal.arm, goal.of) if arm} <= set(one.arms), one.name
+        assert all(goal.least is not None or goal.most is not None for goal in one.goals), one.name

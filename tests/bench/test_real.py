@@ -1,0 +1,91 @@
+"""Scenarios on a real broker and worker: one that is measured and found out, one that is interrupted."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from bench.__main__ import INTERRUPTED
+from bench.runner import run
+from bench.scenario import Plan
+from bench.scenarios.hot_sku import SCENARIO
+from streams.kafka_log import KafkaLog
+
+pytestmark = pytest.mark.integration
+ARMS = ("granted-100", "refused-100", "floor-granted-100")
+END_S = 60.0
+
+
+async def test_a_real_run_is_measured_and_a_record_that_no_owner_wrote_fails_it():
+    clean = []
+
+    @asynccontextmanager
+    async def planted(plan):
+        """The scenario's own session, in whose ledger somebody writes at the end."""
+        async with SCENARIO.session(plan) as session:
+            audit = session.violations
+
+            async def violations():
+                clean.append(await audit())
+                topic = session._deployment.topics.stock_ledger.name
+                async with KafkaLog(session._deployment.servers) as log:
+                    await log.append(topic, 0, b"by nobody")
+                return await audit()
+
+            session.violations = violations
+            measure = session.measure
+
+            async def measured(arm):
+                figures.append(await measure(arm))
+                return figures[-1]
+
+            session.measure = measured
+            yield session
+
+    figures = []
+    scenario = SCENARIO._replace(arms=ARMS, goals=(), session=planted)
+    result = await run(scenario, Plan(quick=True), 1, lambda *_: None)
+    assert clean == [0]
+    assert len(figures) == len(ARMS)
+    assert all(value > 0 for one in figures for value in one.values())
+    assert (result.failed, result.figures) == (True, {})
+
+
+def processes_in(folder: Path) -> Iterator[str]:
+    """Command lines of processes whose environment or working folder is in this folder."""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            where = (process / "environ").read_bytes() + os.fsencode((process / "cwd").readlink())
+            line = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            continue
+        if os.fsencode(folder) in where:
+            yield line
+
+
+def test_an_interrupted_run_leaves_neither_processes_nor_files(tmp_path):
+    argv = (sys.executable, "-u", "-m", "bench", "hot-sku", "--quick", "--results", str(tmp_path / "results"))
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert any("round 1" in line for line in process.stderr)
+        running = list(processes_in(tmp_path))
+        assert [word for word in ("kafka.Kafka", "agents inventory", "-m bench") if word in " ".join(running)] == [
+            "kafka.Kafka",
+            "agents inventory",
+            "-m bench",
+        ]
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=END_S)
+    assert (process.returncode, out) == (INTERRUPTED, "")
+    deadline = time.monotonic() + END_S
+    while left := list(processes_in(tmp_path)):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.05)
+    assert list(tmp_path.iterdir()) == []
