@@ -6,6 +6,7 @@ An exception here is a bug or a record that does not fit the state (InvariantVio
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from domain.columns import GrantedRun, RefusedRun
 from domain.outcomes import InvariantViolatedError
 from domain.pool import Adjustment, Phase, Policy, Pool, Terms
 from domain.reservation import ENDED, NO_TERMS, Row, RowState
@@ -65,6 +66,9 @@ def finish(state: Inventory) -> None:
 
 def granted(state: Inventory, changes: Sequence[Granted]) -> None:
     """No row -> HELD: available to held."""
+    if isinstance(changes, GrantedRun) and not changes.numbers:
+        _granted_alike(state, changes)
+        return
     src, clk, terms, pools = state.src, state.clk, state.terms, state.pools
     add_row, add_count, add_deadline = state.rows.hold, state.counts.add_held, state.deadlines.add
     for index, hold, sku, customer, quantity, price, currency, deadline_ms, fingerprint, _ in changes:
@@ -83,8 +87,31 @@ def granted(state: Inventory, changes: Sequence[Granted]) -> None:
         add_deadline(pool, deadline_ms, hold)
 
 
+def _granted_alike(state: Inventory, run: GrantedRun) -> None:
+    """Many at once, of one pool and one deadline."""
+    sku, price, currency, deadline_ms = run.terms[0]
+    pool = state.pool(sku)
+    units = sum(run.quantities)
+    _, as_price, as_currency, hold_ms = state.terms[pool.terms - 1]
+    is_alike = price == as_price and currency == as_currency and deadline_ms == state.clk + hold_ms
+    if units > pool.available or not is_alike:
+        message = f"grants from {run.holds[0].hex()} on do not fit pool {sku!r}"
+        raise InvariantViolatedError(message)
+    pool.available -= units
+    pool.held += units
+    state.touch(pool)
+    state.rows.hold_all(
+        run.holds, run.customers, run.fingerprints, pool.terms, run.quantities, state.src, run.indexes, deadline_ms
+    )
+    state.counts.add_held_all(run.customers, pool.key, run.quantities)
+    state.deadlines.add_all(pool, deadline_ms, run.holds)
+
+
 def refused(state: Inventory, changes: Sequence[Refused]) -> None:
     """A refusal is remembered; no counter moves."""
+    if isinstance(changes, RefusedRun):
+        state.refusals.add_all(changes.holds, changes.outcomes, changes.fingerprints, state.src, changes.indexes)
+        return
     src, add = state.src, state.refusals.add
     for index, hold, outcome, fingerprint in changes:
         add(hold, outcome, fingerprint, src, index)

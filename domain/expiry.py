@@ -16,7 +16,7 @@ from domain.ids import HOLD_ID_BYTES
 from domain.reservation import RowState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from domain.pool import Pool
     from domain.reservation import Rows
@@ -113,6 +113,12 @@ class Deadlines:
         bucket = self._open(pool, deadline_ms)
         bucket.holds += holds
         bucket.live = live
+
+    def add_all(self, pool: Pool, deadline_ms: int, holds: Sequence[bytes]) -> None:
+        """As `add`, of many."""
+        bucket = pool.deadlines.buckets.get(deadline_ms) or self._open(pool, deadline_ms)
+        bucket.holds += b"".join(holds)
+        bucket.live += len(holds)
 
     def _open(self, pool: Pool, deadline_ms: int) -> Bucket:
         bucket = pool.deadlines.buckets[deadline_ms] = Bucket()

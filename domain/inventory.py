@@ -7,12 +7,14 @@
 from collections.abc import Callable
 from typing import Any
 
+from domain.columns import GrantedRun, RefusedRun, ReserveRun
 from domain.expiry import first_due_of
 from domain.ids import hold_id
 from domain.outcomes import Outcome
 from domain.pool import Pool
 from domain.reserving import reserve, reserve_all
 from domain.roles import Role
+from domain.rush import reserve_run
 from domain.settling import commit, extend, release, return_
 from domain.shapes import WELL_FORMED
 from domain.state import Inventory
@@ -78,6 +80,13 @@ def decide(state: Inventory, command: Command, role: Role, index: int, lines_lef
     if kind not in _ANSWERED or verdict.changes or verdict.repeats or verdict.lacking or verdict.outcome == _BUSY:
         return verdict
     return verdict._replace(changes=(_answer(command, index),))
+
+
+def decide_run(state: Inventory, run: ReserveRun, role: Role) -> tuple[bytearray, list[GrantedRun | RefusedRun]]:
+    """What a run of Reserves comes to, as `decide` would say of each; outcome 0: ask it (domain/rush.py)."""
+    if Reserve not in _ALLOWED_TO[role]:
+        return bytearray(len(run)), []
+    return reserve_run(state, run)
 
 
 def _answer(command: Any, index: int) -> Answered:

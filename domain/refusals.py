@@ -1,6 +1,6 @@
 """The memory of refusals: a key that was refused gets the same refusal again for at least two minutes of log time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 
@@ -25,6 +25,19 @@ class Refusals(Protocol):
 
     def get(self, hold: bytes) -> Refusal | None:
         """The remembered one, if there is one."""
+
+    def known(self, holds: Sequence[bytes]) -> list[int]:
+        """Places of those that are remembered."""
+
+    def add_all(
+        self,
+        holds: Sequence[bytes],
+        outcomes: Sequence[int],
+        fingerprints: Sequence[bytes],
+        offset: int,
+        positions: Sequence[int],
+    ) -> None:
+        """As `add`, of many."""
 
     def add(self, hold: bytes, outcome: int, fingerprint: bytes, offset: int, position: int) -> None:
         """Remember; the caller keeps to the limit on `count`. InvariantViolatedError if one is remembered."""

@@ -1,6 +1,6 @@
 """One reservation: the row that a hold has from its grant until 15 minutes after its end, or for good once sold."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from typing import NamedTuple, Protocol
 
@@ -59,6 +59,22 @@ class Rows(Protocol):
     ) -> None:
         """A new HELD row; InvariantViolatedError if the hold has one."""
 
+    def known(self, holds: Sequence[bytes]) -> list[int]:
+        """Places of those that have a row."""
+
+    def hold_all(
+        self,
+        holds: Sequence[bytes],
+        customers: Sequence[bytes],
+        fingerprints: Sequence[bytes],
+        terms: int,
+        quantities: Sequence[int],
+        offset: int,
+        positions: Sequence[int],
+        deadline_ms: int,
+    ) -> None:
+        """As `hold`, of many."""
+
     def bury(self, hold: bytes, customer: bytes, offset: int, position: int, ended_ms: int) -> None:
         """A new RELEASED row that nothing was granted for; InvariantViolatedError if the hold has one."""
 
@@ -79,6 +95,12 @@ class Counts(Protocol):
 
     def get(self, customer: bytes, pool_key: bytes) -> int:
         """Units held and sold."""
+
+    def units(self, keys: Sequence[bytes]) -> list[int]:
+        """Units held and sold, by keys: a customer and a pool's key behind it."""
+
+    def add_held_all(self, customers: Sequence[bytes], pool_key: bytes, units: Sequence[int]) -> None:
+        """As `add_held`, of many: none of them negative."""
 
     def add_held(self, customer: bytes, pool_key: bytes, units: int) -> None:
         """`units` may be negative; InvariantViolatedError if the count would be."""

@@ -21,7 +21,7 @@ _GRANTED = int(Outcome.GRANTED)
 """Plain numbers for the hot path: to look a member of an Enum up costs 75 ns, its hash 150."""
 _new = tuple.__new__
 """For the hot path: a NamedTuple's own constructor is a Python function and takes twice the time."""
-_LACKING = frozenset({_LIMIT_REACHED, _ALL_HELD, _SOLD_OUT, _INSUFFICIENT})
+LACKING = frozenset({_LIMIT_REACHED, _ALL_HELD, _SOLD_OUT, _INSUFFICIENT})
 _FORGOTTEN = frozenset({int(Outcome.TOO_LATE), int(Outcome.UNKNOWN_SKU), int(Outcome.BUSY)})
 """Refusals that are never remembered."""
 
@@ -47,7 +47,7 @@ def reserve(state: Inventory, command: Reserve, index: int) -> Verdict:
             Granted, (index, hold, sku, customer, quantity, price, currency, deadline_ms, fingerprint, carried)
         )
         return _new(Verdict, (outcome, (grant,), (), None))
-    if outcome in _LACKING and due_now(pool, clk):
+    if outcome in LACKING and due_now(pool, clk):
         return Verdict(outcome, lacking=pool)
     if state.refusals.count >= state.rules.refusals_max:
         return BUSY
@@ -56,24 +56,34 @@ def reserve(state: Inventory, command: Reserve, index: int) -> Verdict:
 
 
 def judge(state: Inventory, pool: Pool, customer: bytes, quantity: int, max_price: int) -> int:
-    """What a new question comes to, from the pool's phase, price, limit and units, in this order.
+    """What a new question comes to, from the pool's phase, price, limit and units, in this order."""
+    outcome = barred(pool, max_price)
+    if outcome:
+        return outcome
+    counted = state.counts.get(customer, pool.key)
+    return afford(counted + quantity, pool.policy.limit, quantity, pool.available, pool.held)
+
+
+def barred(pool: Pool, max_price: int) -> int:
+    """What any request for units of the pool at this price is refused for, 0 if it is not."""
+    if pool.phase is not _OPEN:
+        return _CLOSED if pool.phase is Phase.CLOSED else _NOT_OPEN
+    return _PRICE_CHANGED if 0 <= max_price < pool.policy.price else 0
+
+
+def afford(counted: int, limit: int, quantity: int, available: int, held: int) -> int:
+    """What a request comes to by the limit (`counted`: with these units) and the units, in this order.
 
     ALL_HELD: it would do if holds came back. SOLD_OUT: nothing is available or held. INSUFFICIENT: there is or may
     come something, but never this many.
     """
-    if pool.phase is not _OPEN:
-        return _CLOSED if pool.phase is Phase.CLOSED else _NOT_OPEN
-    price, _, limit, _, _ = pool.policy
-    if 0 <= max_price < price:
-        return _PRICE_CHANGED
-    if state.counts.get(customer, pool.key) + quantity > limit:
+    if counted > limit:
         return _LIMIT_REACHED
-    available = pool.available
     if quantity <= available:
         return _GRANTED
-    if quantity <= available + pool.held:
+    if quantity <= available + held:
         return _ALL_HELD
-    return _INSUFFICIENT if available or pool.held else _SOLD_OUT
+    return _INSUFFICIENT if available or held else _SOLD_OUT
 
 
 def due_now(pool: Pool, clk: int) -> bool:
@@ -162,7 +172,7 @@ def _line(state: Inventory, command: ReserveAll, line: Line) -> tuple[int, Pool 
     if pool is None:
         return Outcome.UNKNOWN_SKU, None
     outcome = judge(state, pool, command.customer, line.quantity, line.max_price)
-    return outcome, pool if outcome in _LACKING and due_now(pool, state.clk) else None
+    return outcome, pool if outcome in LACKING and due_now(pool, state.clk) else None
 
 
 def _decide_lines(

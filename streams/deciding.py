@@ -1,5 +1,6 @@
 """One commands record becomes one DECIDED record: the protocol's part around the fold's (W3, W10)."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from domain.outcomes import InvariantViolatedError, Outcome
@@ -58,7 +59,7 @@ def decide_record(
     src, timestamp_ms, value = command
     clk = max(sent.clk, timestamp_ms)
     batch, malformed = _decode(fold, sent, value)
-    commands = batch.commands() if batch else []
+    commands: Sequence[Any] = batch.commands() if batch else []
     decision = fold.decide(state, commands, batch.role if batch else Role.GATEWAY, src, clk)
     seat = Seat(None, None)
     if batch:
@@ -99,7 +100,7 @@ def _decode(fold: Fold[Any], sent: Acceptance, value: bytes) -> tuple[Batch[Any]
     return batch, ""
 
 
-def _decide_protocol(sent: Acceptance, role: Role, commands: list[Any], outcomes: bytearray, clk: int) -> Seat:
+def _decide_protocol(sent: Acceptance, role: Role, commands: Sequence[Any], outcomes: bytearray, clk: int) -> Seat:
     """Fill in the outcomes that the fold left at 0: those of the protocol's own commands."""
     yielded_to: str | None = None
     pin: str | None = None

@@ -1,6 +1,6 @@
 """What the partition machine asks of a fold: the rules of one kind of ledger (stock, orders), without any IO."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
@@ -45,7 +45,7 @@ class Fold(Protocol[S]):
     def new_state(self, partition: int) -> S:
         """The state before the first record."""
 
-    def decide(self, state: S, commands: list[Any], role: Role, src: int, clk: int) -> FoldDecision:
+    def decide(self, state: S, commands: Sequence[Any], role: Role, src: int, clk: int) -> FoldDecision:
         """Sweep what is due at `clk`, decide the commands in order, evolve `state` by each.
 
         An undecodable record is decided as no commands. An exception out of here means that the state is broken.

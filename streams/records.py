@@ -6,6 +6,7 @@ re-encoded to be checked.
 
 import hashlib
 import struct
+from collections.abc import Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
@@ -14,7 +15,7 @@ from domain.roles import Role
 from streams.protocol import PROTOCOL_COMMANDS
 from streams.runs import Run, RunCodec
 
-FORMAT = 1
+FORMAT = 2
 DIGEST_BYTES = 16
 NONCE_BYTES = 8
 LOG_ID_BYTES = 16
@@ -103,8 +104,10 @@ class Batch(NamedTuple, Generic[C]):
     mac: bytes
     runs: list[Run[C]]
 
-    def commands(self) -> list[C]:
-        """All commands in order; a command's place in this list is its `index`."""
+    def commands(self) -> Sequence[C]:
+        """All commands in order; a command's place among them is its `index`. A single run comes as it is."""
+        if len(self.runs) == 1:
+            return self.runs[0].items
         return [command for run in self.runs for command in run.items]
 
 
@@ -126,7 +129,7 @@ class BatchCodec(Generic[C]):
     def __init__(self, kinds: dict[int, type]) -> None:
         self._runs: RunCodec[C] = RunCodec({**kinds, **PROTOCOL_COMMANDS})
 
-    def encode(self, log_id: bytes, role: Role, sender: str, number: int, commands: list[C]) -> bytes:
+    def encode(self, log_id: bytes, role: Role, sender: str, number: int, commands: Sequence[C]) -> bytes:
         """A record's value. The caller keeps to BATCH_COMMANDS_MAX and BATCH_BYTES_MAX."""
         return _PREFIX + _encode((log_id, role, sender, number, b"", self._runs.pack(commands)))
 

@@ -1,9 +1,11 @@
 """The stock log's codec: its commands, the details of its decisions, the hints about pools."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
 
+from domain.columns import Columns
 from domain.stock import CHANGES, COMMANDS, Change, Command, Repeat, Totals
 from streams.protocol import Pin, Tick, Yield
 from streams.records import EMPTY_DETAILS, BatchCodec, UndecodableError
@@ -66,7 +68,9 @@ _decode_hint = msgspec.msgpack.Decoder(PoolHint).decode
 NOTHING = StockDetails([], [], [])
 
 
-def encode_details(repeats: list[Repeat], changes: list[Change], totals: list[Totals]) -> msgspec.Raw:
+def encode_details(
+    repeats: list[Repeat], changes: Sequence[Change | Columns[Change]], totals: list[Totals]
+) -> msgspec.Raw:
     """For `Decided.details`; EMPTY_DETAILS when nothing changed, so that an idle tick has no facts."""
     if not (repeats or changes or totals):
         return EMPTY_DETAILS
@@ -79,8 +83,7 @@ def decode_details(raw: msgspec.Raw, kinds: frozenset[int] | None = None) -> Sto
         details = _decode_details(raw)
         if details is None:
             return NOTHING
-        changes = details.changes if kinds is None else [run for run in details.changes if run[0] in kinds]
-        return StockDetails(details.repeats, _CHANGES.unpack(changes), details.totals)
+        return StockDetails(details.repeats, _CHANGES.unpack(details.changes, kinds), details.totals)
     except ValueError as error:
         raise UndecodableError(str(error)) from error
 

@@ -1,7 +1,7 @@
 """Remembered refusals in their compact form: 32 bytes each, forgotten a generation at a time."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from domain.ids import FINGERPRINT_BYTES, HOLD_ID_BYTES
 from domain.outcomes import InvariantViolatedError
@@ -86,6 +86,40 @@ class RefusalTable:
             if record is not None:
                 return _unpack(record)
         return None
+
+    def known(self, holds: Sequence[bytes]) -> list[int]:
+        """Places of those that are remembered."""
+        marks, mask, search = self._marks, self._mask, self._search
+        return [
+            at for at, hold in enumerate(holds) if marks[hash(hold) & mask] in search and self.get(hold) is not None
+        ]
+
+    def add_all(
+        self,
+        holds: Sequence[bytes],
+        outcomes: Sequence[int],
+        fingerprints: Sequence[bytes],
+        offset: int,
+        positions: Sequence[int],
+    ) -> None:
+        """As `add`, of many."""
+        known = self.known(holds)
+        if known or len(set(holds)) < len(holds):
+            message = f"one of {len(holds)} refusals is remembered, or comes twice: {known}"
+            raise InvariantViolatedError(message)
+        self._marks, self._mask = room_for(self.count + len(holds), self._marks)
+        self.count += len(holds)
+        marks, mask, mark, newest = self._marks, self._mask, self._mark, self._newest
+        receipt = offset << 16
+        for hold, outcome, fingerprint, position in zip(holds, outcomes, fingerprints, positions, strict=True):
+            place = hash(hold)
+            marks[place & mask] = mark
+            record = hold + fingerprint + (receipt | position << 7 | outcome).to_bytes(_TAIL, "big")
+            bucket = newest[place & _BUCKET_MASK]
+            if bucket is None:
+                newest[place & _BUCKET_MASK] = bytearray(record)
+            else:
+                bucket += record
 
     def add(self, hold: bytes, outcome: int, fingerprint: bytes, offset: int, position: int) -> None:
         """Remember; the caller keeps to the limit on `count`. InvariantViolatedError if one is remembered."""

@@ -5,7 +5,7 @@ and ended rows are packed values of a dict (about 240 bytes each with key and sl
 PackedTable (about 85 bytes each).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from struct import Struct
 from typing import TypeVar
@@ -21,6 +21,8 @@ V = TypeVar("V")
 _ROW = Struct(">B8s8sIQQQ")
 """state, customer, fingerprint, terms, then three pairs of 48 + 16 bits: (offset, position), (deadline, quantity),
 (moment, returned). 45 bytes; with its hold in front 62 bytes, the size of a sold row."""
+_GRANT = Struct(">B8s8s10sH6sH8s")
+"""The same, by what the grants of one record in one pool share: terms and offset, deadline, moment and 0 returned."""
 _pack = _ROW.pack
 _unpack = _ROW.unpack
 _new = tuple.__new__
@@ -83,6 +85,42 @@ class RowTable:
             raise InvariantViolatedError(message)
         moment = deadline_ms << 16
         shard[hold] = _pack(_HELD, customer, fingerprint, terms, offset << 16 | position, moment | quantity, moment)
+
+    def known(self, holds: Sequence[bytes]) -> list[int]:
+        """Places of those that have a row."""
+        shards, sold = self._shards, self._sold
+        marks, mask = sold.marks, sold.mask
+        return [
+            at
+            for at, hold in enumerate(holds)
+            if hold in shards[hold[_SHARD_BYTE]] or (marks[hash(hold) & mask] and sold.find(hold) is not None)
+        ]
+
+    def hold_all(
+        self,
+        holds: Sequence[bytes],
+        customers: Sequence[bytes],
+        fingerprints: Sequence[bytes],
+        terms: int,
+        quantities: Sequence[int],
+        offset: int,
+        positions: Sequence[int],
+        deadline_ms: int,
+    ) -> None:
+        """As `hold`, of many, at half the cost."""
+        origin = terms.to_bytes(4, "big") + offset.to_bytes(6, "big")
+        deadline = deadline_ms.to_bytes(6, "big")
+        moment = deadline + bytes(2)
+        pack, shards, sold = _GRANT.pack, self._shards, self._sold
+        marks, mask = sold.marks, sold.mask
+        for hold, customer, fingerprint, quantity, position in zip(
+            holds, customers, fingerprints, quantities, positions, strict=True
+        ):
+            row = pack(_HELD, customer, fingerprint, origin, position, deadline, quantity, moment)
+            known = shards[hold[_SHARD_BYTE]].setdefault(hold, row) is not row
+            if known or (marks[hash(hold) & mask] and sold.find(hold) is not None):
+                message = f"reservation {hold.hex()} exists"
+                raise InvariantViolatedError(message)
 
     def bury(self, hold: bytes, customer: bytes, offset: int, position: int, ended_ms: int) -> None:
         """A new RELEASED row that nothing was granted for; InvariantViolatedError if the hold has one."""
@@ -214,12 +252,26 @@ class CountTable:
     def get(self, customer: bytes, pool_key: bytes) -> int:
         """Units held and sold."""
         key = customer + pool_key
-        held = self._held[customer[0]].get(key, 0)
         sold = self._sold
-        if not sold.marks[hash(key) & sold.mask]:
-            return held
-        found = sold.find(key)
-        return held if found is None else held + _units(*found)
+        return self._held[customer[0]].get(key, 0) + (self._units_sold(key) if sold.marks[hash(key) & sold.mask] else 0)
+
+    def units(self, keys: Sequence[bytes]) -> list[int]:
+        """Units held and sold, by keys: a customer and a pool's key behind it."""
+        shards, sold = self._held, self._sold
+        marks, mask = sold.marks, sold.mask
+        return [shards[key[0]].get(key, 0) + (self._units_sold(key) if marks[hash(key) & mask] else 0) for key in keys]
+
+    def _units_sold(self, key: bytes) -> int:
+        found = self._sold.find(key)
+        return 0 if found is None else _units(*found)
+
+    def add_held_all(self, customers: Sequence[bytes], pool_key: bytes, units: Sequence[int]) -> None:
+        """As `add_held`, of many: none of them negative."""
+        shards = self._held
+        for customer, more in zip(customers, units, strict=True):
+            key = customer + pool_key
+            shard = shards[customer[0]]
+            shard[key] = shard.get(key, 0) + more
 
     def add_held(self, customer: bytes, pool_key: bytes, units: int) -> None:
         """`units` may be negative; InvariantViolatedError if the count would be. A count of 0 is removed."""

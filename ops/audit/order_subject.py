@@ -1,6 +1,6 @@
 """Orders as the subject of an audit: the auditor's own fold of what changed, and whether it was allowed to."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from domain.order_changes import BY_TIME, Begun, Buried, Noticed, OrderChange, Resumed, Stepped
@@ -100,7 +100,7 @@ class OrderSubject:
 
     # --- answers ----------------------------------------------------------------------------------------------------
 
-    def _answers(self, decided: Decided, commands: list[Any], record: CommandRecord, seat: Seat) -> None:
+    def _answers(self, decided: Decided, commands: Sequence[Any], record: CommandRecord, seat: Seat) -> None:
         found, batch = self._findings, record.batch
         if batch is None:
             return

@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 from agents import inventory
 from domain.evolve import EVOLVE
-from domain.inventory import decide
+from domain.inventory import decide, decide_run
 from domain.stock import Granted, Reserve
 from settings import WorkerSettings
 from tables.stock import StockFold
@@ -26,6 +26,11 @@ def main() -> int:
             raise PlantedError(sku)
         return decide(state, command, *rest)
 
+    def deciding_run(state, run, role):
+        if any(offer[0] == sku for offer in run.offers):
+            raise PlantedError(sku)
+        return decide_run(state, run, role)
+
     granted = EVOLVE[Granted]
 
     def evolving(state, changes):
@@ -33,7 +38,10 @@ def main() -> int:
         if any(change.sku == sku for change in changes):
             raise PlantedError(sku)
 
-    plant = patch("tables.stock.decide", deciding) if where == "decide" else patch.dict(EVOLVE, {Granted: evolving})
+    if where == "decide":
+        plant = patch.multiple("tables.stock", decide=deciding, decide_run=deciding_run)
+    else:
+        plant = patch.dict(EVOLVE, {Granted: evolving})
     with plant:
         return inventory.run(WorkerSettings(), StockFold())
 

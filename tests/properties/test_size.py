@@ -187,5 +187,5 @@ def test_the_worst_record_bundles_settlements_and_both_sweeps_at_once(mall, sett
     assert kinds(mall) >= {Expired, Granted}
     assert sum(type(change) is Expired for change in mall.changes()) >= RULES[1].pool_sweep_max
     assert mall.size <= DECIDED_BYTES_MAX
-    assert mall.size > 400_000, "no worst case any more"  # 470,125 and 406,111 when this was written
+    assert mall.size > 380_000, "no worst case any more"  # 454,748 and 391,278 when this was written
     mall.verify()

@@ -188,7 +188,7 @@ def test_another_kind_or_format_version_is_undecodable(change):
 
 
 def test_a_role_that_nobody_has_is_undecodable():
-    value = b"\x01\x01" + msgspec.msgpack.encode((LOG_ID, 9, "g", 1, b"", [(100, [()])]))
+    value = b"\x01\x02" + msgspec.msgpack.encode((LOG_ID, 9, "g", 1, b"", [(100, [()])]))
     with pytest.raises(UndecodableError):
         BATCHES.decode(value)
 
@@ -212,11 +212,11 @@ def test_the_wire_numbers_of_the_protocols_commands_are_for_ever():
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (encode_fact(DECIDED, 258, b"x"), "0201000000000000010278"),
-        (encode_genesis(Genesis(b"L", 4, 1)), "000194c4014c0401c400"),
+        (encode_fact(DECIDED, 258, b"x"), "0202000000000000010278"),
+        (encode_genesis(Genesis(b"L", 4, 1)), "000294c4014c0401c400"),
         (
             encode_ledger(LedgerRecord(CLAIM, 1, b"NONCENON", 2, b"D" * 16, b"x")),
-            "0101000000014e4f4e43454e4f4e0000000000000002" + "44" * 16 + "78",
+            "0102000000014e4f4e43454e4f4e0000000000000002" + "44" * 16 + "78",
         ),
     ],
 )

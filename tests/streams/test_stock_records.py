@@ -7,10 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.stock import CHANGES, COMMANDS, Expired, Granted, Refused, Totals
+from domain.columns import GrantedRun, ReserveRun
+from domain.roles import Role
+from domain.stock import CHANGES, COMMANDS, Expired, Granted, Refused, Reserve, Totals
 from streams.records import EMPTY_DETAILS, UndecodableError
 from streams.runs import RunCodec, UnknownKindError
 from streams.stock_records import (
+    BATCHES,
     NOTHING,
     PoolHint,
     decode_details,
@@ -19,7 +22,7 @@ from streams.stock_records import (
     encode_details,
     encode_hint,
 )
-from tests.streams.strategies import changes, instances, repeats, totals
+from tests.streams.strategies import changes, fitting, instances, repeats, totals
 
 CODEC = RunCodec(CHANGES)
 KIND_OF = {cls: kind for kind, cls in CHANGES.items()}
@@ -68,6 +71,59 @@ def test_a_reader_may_decode_only_the_kinds_it_needs(changed):
     details = decode_details(encode_details([], changed, [Totals("A", 0, 0, 0, 0, 0, 1)]), kinds)
     found = [change for run in details.changes for change in run.items]
     assert found == [change for change in changed if isinstance(change, Granted | Refused)]
+
+
+@given(st.lists(fitting(Reserve), min_size=1, max_size=9), st.lists(fitting(Granted), min_size=1), st.data())
+def test_columns_of_a_run_are_its_rows_and_so_are_those_that_are_picked(asked, granted, data):
+    run = BATCHES.decode(BATCHES.encode(b"L", Role.GATEWAY, "gw", 1, asked)).commands()
+    assert isinstance(run, ReserveRun)
+    places = data.draw(st.lists(st.integers(0, len(asked) - 1), min_size=1, unique=True))
+    assert (run, len(run), run[-1]) == (asked, len(asked), asked[-1])
+    assert list(run.only(places)) == [asked[place] for place in places]
+    (kept,) = unpack(msgspec.msgpack.encode(CODEC.pack([granted_run(granted)])))
+    assert isinstance(kept.items, GrantedRun)
+    assert (kept.kind, kept.items) == (KIND_OF[Granted], granted)
+
+
+def granted_run(rows) -> GrantedRun:
+    (run,) = unpack(msgspec.msgpack.encode(CODEC.pack(rows)))
+    return run.items
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {0: bytes(16)},  # a hold too short
+        {3: []}, {3: [1, 2]},  # quantities
+        {5: [1, 2]},  # moments
+        {6: []},  # nothing asked for
+        {7: [1]}, {7: [-1]}, {7: [0, 0]},  # numbers that name nothing, or nobody's
+        {8: [b"", b""]},
+    ],
+)  # fmt: skip
+def test_columns_that_do_not_fit_together_are_undecodable(change):
+    wire = [bytes(17), bytes(8), bytes(8), [1], 0, [0], [("a", -1)], [], []]
+    for place, value in change.items():
+        wire[place] = value
+    value = bytes((1, 2)) + msgspec.msgpack.encode((b"L", 1, "gw", 1, b"", [(51, wire)]))
+    with pytest.raises(UndecodableError):
+        BATCHES.decode(value)
+
+
+def test_the_columns_on_the_wire_are_these():
+    """A change of it is a new format version."""
+    asked = [Reserve(bytes((n,)) * 17, "tee", bytes(8), 1 + n, 1_000 + n, b"f" * 8, -1, b"x" * n) for n in range(2)]
+    value = BATCHES.encode(b"L", Role.GATEWAY, "gw", 7, asked)
+    assert msgspec.msgpack.decode(value[2:])[5] == [
+        [51, [bytes(17) + b"\1" * 17, bytes(16), b"f" * 16, [1, 2], 1_000, [0, 1], [["tee", -1]], [], [b"", b"x"]]]
+    ]
+    granted = [Granted(n, bytes(17), "ab"[n], bytes(8), 1, 500, "EUR", 99, b"f" * 8, b"") for n in range(2)]
+    terms = [["a", 500, "EUR", 99], ["b", 500, "EUR", 99]]
+    changes = [*granted, Refused(2, bytes(17), 13, b"f" * 8)]
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(CODEC.pack(changes))) == [
+        [51, [[0, 1], bytes(34), bytes(16), b"f" * 16, [1, 1], terms, [0, 1], []]],
+        [52, [[2], bytes(17), b"f" * 8, bytes((13,))]],
+    ]  # fmt: skip
 
 
 @given(st.binary(max_size=60))
