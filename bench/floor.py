@@ -10,6 +10,7 @@ import gc
 import json
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -52,7 +53,7 @@ class Task(NamedTuple):
     granted: bool
 
 
-def sample(commands: list[StockCommand], clk: int, *, granted: bool) -> tuple[bytes, StockDetails]:
+def sample(commands: Sequence[StockCommand], clk: int, *, granted: bool) -> tuple[bytes, StockDetails]:
     """Outcomes and details as the fold has them for such a batch. AssertionError if they are not all as they should."""
     fold = StockFold()
     state: Any = fold.new_state(0)
