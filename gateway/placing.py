@@ -29,9 +29,10 @@ async def place(
 ) -> Response:
     """Append the order; with `wait_s`, answer when it is reserved or refused. `content` = fingerprint, sealed address.
 
-    ProblemError as of Service.submit, and 503 or 504 when not even the ack came in time.
+    ProblemError as of Service.check_backlog and submit, and 503 or 504 when not even the ack came in time.
     """
     text, home = order_text(order), service.home(order)
+    service.check_backlog(service.order_customers, home)
     fingerprint, shipping = content
     command = Place(
         order,

@@ -51,6 +51,7 @@ class Purchase:
         order = order_id(service.keys.customer, identity.name, idempotency_key, partition)
         for line in lines:
             service.check_customer_key(line.sku)
+            service.check_backlog(service.customers, service.partition_of(line.sku))
         if service.view.other_home(order, service.logtime.now_ms(partition)) or service.tail.other_home(order):
             raise ProblemError(Problem.KEY_REUSED, extra={"outcome": Outcome.KEY_REUSED.label})
         address = b"" if wanted.shipping is None else _address(wanted.shipping)

@@ -1,10 +1,11 @@
 """A gateway without HTTP: what it needs to take a command, and to tell what became of it."""
 
 import asyncio
+import math
 import secrets
 import time
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from aiokafka import AIOKafkaProducer
 
@@ -47,6 +48,8 @@ C = TypeVar("C", bound=tuple[Any, ...])
 PATIENCE_S = 1.5
 """A batch unacked for so long: the broker is known to be away (an ack takes 0.4-4 ms)."""
 WATCH_S = 0.5
+CALM_S = 0.5
+"""An expected wait below which a partition that was behind has caught up."""
 SKUS_CACHED = 65_536
 """murmur2 in Python costs 5 us a SKU, a look-up 0.1; about 200 bytes each, 13 MiB."""
 
@@ -78,6 +81,7 @@ class Service:
         self.order_time = LogTime(identity.partitions)
         self.ready = asyncio.Event()
         self.draining = False
+        self._shedding: set[int] = set()
         self.partition_of = lru_cache(SKUS_CACHED)(lambda sku: partition_of(sku, identity.partitions))
         life = f"{settings.gateway[:64]}@{secrets.token_hex(6)}"
 
@@ -97,6 +101,7 @@ class Service:
                 make,
                 pace_ms=settings.batch_pace_ms,
                 queue_max=settings.queue_max,
+                wait_max_s=settings.wait_max_s,
                 on_acked=on_acked,
                 on_broken=self._on_broken,
             )
@@ -176,6 +181,22 @@ class Service:
             was_away = is_away
             for partition in range(self.partitions):
                 self.metrics.queued(partition, sum(batcher.waiting(partition) for batcher in self.batchers))
+                self._tell_backlog(partition)
+
+    def _tell_backlog(self, partition: int) -> None:
+        """How far behind the owners of stock and of orders are, as far as this gateway can tell."""
+        now_s = asyncio.get_running_loop().time()
+        backlogs = [batcher.backlog(partition) for batcher in self.batchers]
+        undecided = sum(backlog.undecided for backlog in backlogs)
+        wait_s = max(backlog.wait_s(now_s) for backlog in backlogs)
+        self.metrics.behind(partition, undecided, wait_s)
+        if any(backlog.is_over(now_s) for backlog in backlogs):
+            if partition not in self._shedding:
+                self.log(Action.SHEDDING, partition=partition, undecided=undecided)
+                self._shedding.add(partition)
+        elif wait_s < CALM_S and partition in self._shedding:
+            self.log(Action.SHED, partition=partition)
+            self._shedding.remove(partition)
 
     def is_away(self) -> bool:
         """Whether appends to some partition are known not to get through."""
@@ -206,6 +227,14 @@ class Service:
         if pool is not None and pool.customer_key != self.keys.customer_id:
             raise ProblemError(Problem.WRONG_KEY)
 
+    def check_backlog(self, batcher: Batcher[Any], partition: int) -> None:
+        """ProblemError (503) if the owner of a partition has fallen behind: a purchase would be decided too late."""
+        now_s = asyncio.get_running_loop().time()
+        backlog = batcher.backlog(partition)
+        if backlog.is_over(now_s):
+            wait_s = backlog.wait_s(now_s)
+            self._shed("behind", f"a decision takes about {wait_s:.1f} s at the moment", wait_s)
+
     def home(self, order: bytes) -> int:
         """The partition of an order; ProblemError (404) if there is no such partition."""
         partition = home_partition(order)
@@ -220,13 +249,18 @@ class Service:
     def submit(self, batcher: Batcher[C], partition: int, command: C) -> Seat[C]:
         """Queue a command; ProblemError (503) if this gateway, or the broker, cannot take it now."""
         if not self.ready.is_set() or self.draining:
-            raise ProblemError(Problem.UNAVAILABLE, "this gateway is not ready; nothing was appended")
+            self._shed("not-ready", "this gateway is not ready")
         if batcher.away(partition, PATIENCE_S):
-            raise ProblemError(Problem.UNAVAILABLE, "the broker is away; nothing was appended")
+            self._shed("broker-away", "the broker is away")
         try:
             return batcher.submit(partition, command)
         except QueueFullError as error:
-            raise ProblemError(Problem.UNAVAILABLE, f"{error}; nothing was appended") from error
+            self._shed("queue-full", str(error), error.wait_s)
+
+    def _shed(self, reason: str, detail: str, wait_s: float = 1.0) -> NoReturn:
+        self.metrics.shed(reason)
+        headers = {"Retry-After": str(max(1, math.ceil(wait_s)))}
+        raise ProblemError(Problem.UNAVAILABLE, f"{detail}; nothing was appended", headers=headers)
 
     async def decide(
         self, batcher: Batcher[C], partition: int, command: C, seconds: float = ACK_S_MAX

@@ -62,6 +62,8 @@ class Action(Enum):
     # Gateway.
     GATEWAY_READY = ("gateway.ready", INFO, "the gateway listens at {address}")
     PRODUCER_REPLACED = ("producer.replaced", WARNING, "a new producer after a failed send: {reason}")
+    SHEDDING = ("gateway.shedding", WARNING, "partition {partition} is behind, {undecided} wait: purchases get 503")
+    SHED = ("gateway.shed", INFO, "partition {partition} has caught up: no purchase is turned away any more")
     CAUGHT_UP = ("view.caught-up", INFO, "the view has read back partition {partition} to {offset}")
     OUTCOME_UNKNOWN = ("append.outcome-unknown", WARNING, "a batch of {commands} for {partition} was not acked in time")
     REQUEST_FAILED = ("request.failed", ERROR, "a bug in serving {route}: {reason}")

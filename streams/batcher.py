@@ -10,6 +10,7 @@ happens to producers in between; so a record may be appended twice, which the fo
 
 import asyncio
 import contextlib
+import math
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
@@ -19,6 +20,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import RecordMetadata
 
 from domain.roles import Role
+from streams.backlog import Backlog
 from streams.records import BATCH_BYTES_MAX, BATCH_COMMANDS_MAX, BatchCodec
 
 C = TypeVar("C", bound=tuple[Any, ...])
@@ -46,7 +48,11 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 class QueueFullError(Exception):
-    """Too many commands wait for this partition: nothing was taken, try again later."""
+    """Too much waits for this partition already: nothing was taken, try again in `wait_s` or so."""
+
+    def __init__(self, message: str, wait_s: float) -> None:
+        super().__init__(message)
+        self.wait_s = wait_s
 
 
 class Producer(Protocol):
@@ -122,10 +128,11 @@ class _Link:
 class _Lane(Generic[C]):
     """One partition."""
 
-    __slots__ = ("link", "partition", "queue", "room", "started_s", "unacked", "waiting", "wake")
+    __slots__ = ("backlog", "link", "partition", "queue", "room", "started_s", "unacked", "waiting", "wake")
 
-    def __init__(self, partition: int) -> None:
+    def __init__(self, partition: int, wait_max_s: float) -> None:
         self.partition = partition
+        self.backlog = Backlog(wait_max_s)
         self.queue: deque[Seat[C]] = deque()
         self.unacked: OrderedDict[int, Batch[C]] = OrderedDict()
         self.waiting = 0
@@ -150,6 +157,7 @@ class Batcher(Generic[C]):
         *,
         pace_ms: int,
         queue_max: int,
+        wait_max_s: float = math.inf,
         on_acked: Callable[[Batch[C]], None],
         on_broken: Callable[[BaseException], None],
     ) -> None:
@@ -163,7 +171,7 @@ class Batcher(Generic[C]):
         self._on_acked = on_acked
         self._on_broken = on_broken
         self._number = 0
-        self._lanes: list[_Lane[C]] = [_Lane(partition) for partition in range(target.partitions)]
+        self._lanes: list[_Lane[C]] = [_Lane(partition, wait_max_s) for partition in range(target.partitions)]
         self._link: _Link | None = None
         self._linked = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -171,12 +179,14 @@ class Batcher(Generic[C]):
     # --- for callers ----------------------------------------------------------------------------------------------
 
     def submit(self, partition: int, command: C) -> Seat[C]:
-        """Queue a command; QueueFullError if `queue_max` commands of this partition are not acked yet."""
+        """Queue a command; QueueFullError if `queue_max` commands of this partition are not decided yet."""
         lane = self._lanes[partition]
-        if lane.waiting >= self._queue_max:
-            message = f"{lane.waiting} commands wait for partition {partition}"
-            raise QueueFullError(message)
+        backlog = lane.backlog
+        if backlog.undecided >= self._queue_max:
+            message = f"{backlog.undecided} commands wait for partition {partition}"
+            raise QueueFullError(message, backlog.wait_s(self._loop.time()))
         seat = Seat(command, len(_encode(command)) + COMMAND_BYTES)
+        backlog.enter()
         lane.waiting += 1
         if not lane.queue:  # else the pump is at work already, or woken
             lane.wake.set()
@@ -196,11 +206,16 @@ class Batcher(Generic[C]):
         batch = self.undecided.pop(number, None)
         if batch is not None:
             self._undecided_commands -= len(batch.seats)
+            self._lanes[batch.partition].backlog.decide(number, self._loop.time())
         return batch
 
     def waiting(self, partition: int) -> int:
         """Commands of this partition that are not acked yet."""
         return self._lanes[partition].waiting
+
+    def backlog(self, partition: int) -> Backlog:
+        """What of this partition is not decided yet; its clock is the loop's."""
+        return self._lanes[partition].backlog
 
     def queued(self) -> int:
         """Commands that are not acked yet, over all partitions."""
@@ -268,6 +283,7 @@ class Batcher(Generic[C]):
             if seat.withdrawn:
                 queue.popleft()
                 lane.waiting -= 1
+                lane.backlog.withdraw()
                 continue
             room -= seat.size
             if room < 0 and seats:
@@ -287,6 +303,7 @@ class Batcher(Generic[C]):
             seat.index = index
         lane.started_s = now_s
         lane.unacked[batch.number] = batch
+        lane.backlog.hand(batch.number, len(seats), now_s)
         self._remember(batch)
         return batch
 

@@ -64,6 +64,12 @@ LATENESS = Metric("turnstile_loop_lateness_seconds", "histogram", "How late the 
 REQUESTS = Metric("turnstile_http_requests_total", "counter", "Requests answered", ("route", "status"))
 LATENCY = Metric("turnstile_http_request_seconds", "histogram", "Time to the answer", ("route",), _LATENCY_S)
 QUEUE = Metric("turnstile_queue_commands", "gauge", "Commands that wait to be appended", ("partition",))
+UNDECIDED = Metric("turnstile_undecided_commands", "gauge", "Own commands that are not decided yet", ("partition",))
+WAIT = Metric("turnstile_decision_wait_seconds", "gauge", "What a decision is expected to take", ("partition",))
+SHED = Metric(
+    "turnstile_shed_requests_total", "counter",
+    "503 in place of an append: behind, queue-full, broker-away, not-ready, in-flight", ("reason",),
+)  # fmt: skip
 APPENDED = Metric("turnstile_appended_commands_total", "counter", "Commands acked by Kafka")
 APPEND_BATCH = Metric("turnstile_appended_batch_commands", "histogram", "Commands in an acked record", (), _BATCH)
 APPEND_FAILED = Metric("turnstile_append_failures_total", "counter", "Batches not acked in time, or refused")
@@ -105,7 +111,10 @@ WORKER = (
     DECISIONS, REPEATS, RECORDS, BATCH, LAG, ROLE, EPOCH, UNPUBLISHED, CLAIMS, TAKEOVERS, FENCES, YIELDS, STALE,
     DUPLICATES, ALARMS, REPUBLISHED, DEAD_LETTERS, LATENESS,
 )  # fmt: skip
-GATEWAY = (REQUESTS, LATENCY, QUEUE, APPENDED, APPEND_BATCH, APPEND_FAILED, WAITING, STREAMS, TAIL, WEBHOOKS, ALARMS)
+GATEWAY = (
+    REQUESTS, LATENCY, QUEUE, UNDECIDED, WAIT, SHED, APPENDED, APPEND_BATCH, APPEND_FAILED, WAITING, STREAMS, TAIL,
+    WEBHOOKS, ALARMS,
+)  # fmt: skip
 PAYMENT = (
     PAY_JOBS, PAY_QUEUE, PAY_IN_FLIGHT, PAY_CIRCUIT, PAY_STUCK, PAY_LET_GO, PAY_OUTCOMES, PAY_CALLS, PAY_CALL_TIME,
 )  # fmt: skip
@@ -292,6 +301,9 @@ class GatewayMetrics(Metrics):
         self._requests = self._counter(REQUESTS)
         self._latency = self._histogram(LATENCY)
         self._queue = self._gauge(QUEUE)
+        self._undecided = self._gauge(UNDECIDED)
+        self._wait = self._gauge(WAIT)
+        self._shed = self._counter(SHED)
         self._appended = self._counter(APPENDED)
         self._append_batch = self._histogram(APPEND_BATCH)
         self.append_failures = self._counter(APPEND_FAILED)
@@ -317,6 +329,15 @@ class GatewayMetrics(Metrics):
     def queued(self, partition: int, commands: int) -> None:
         """Set the length of a partition's queue."""
         self._queue.labels(str(partition)).set(commands)
+
+    def behind(self, partition: int, commands: int, wait_s: float) -> None:
+        """Set how many own commands are not decided yet, and how long one more would wait."""
+        self._undecided.labels(str(partition)).set(commands)
+        self._wait.labels(str(partition)).set(wait_s)
+
+    def shed(self, reason: str) -> None:
+        """Count a request that was turned away, so that nothing was appended."""
+        self._shed.labels(reason).inc()
 
     def appended(self, commands: int) -> None:
         """Count an acked batch."""

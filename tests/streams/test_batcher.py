@@ -195,6 +195,9 @@ async def test_a_full_queue_takes_nothing_and_other_partitions_go_on():
         await until(lambda: len(wire.held) == 2)
         wire.release()
         assert await batcher.flush(5)
+        with pytest.raises(QueueFullError):  # in the log, but its owner has it still to decide
+            batcher.submit(0, reserve(3))
+        batcher.settle(1)
         batcher.submit(0, reserve(4))
         assert await batcher.flush(5)
     assert sum(len(batch.commands()) for batch in await wire.batches(0)) == 4
