@@ -17,7 +17,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from mode import Service
 
-from agents import collector, exits
+from agents import exits
 from agents.appender import Appender
 from agents.broker_state import BrokerState
 from agents.command_writer import CommandWriter
@@ -25,7 +25,7 @@ from agents.program import Program, begin, work
 from agents.watchdog import LoopGuard, Progress, Watchdog
 from domain.roles import Role
 from settings import AgentSettings
-from streams import kafka
+from streams import collector, kafka
 from streams.actions import Action
 from streams.chunks import PACE_MS, Chunk, ChunkConsumer, chunk_app
 from streams.faust_app import LOGGER
@@ -34,6 +34,7 @@ from streams.logs import Log
 from streams.metrics import AgentMetrics
 from streams.order_records import BATCHES as ORDER_BATCHES
 from streams.plan import ask_members
+from streams.pulse import ticks
 from streams.records import BatchCodec
 from streams.stock_records import BATCHES as STOCK_BATCHES
 from streams.topics import Topic, Topics, group_id, named
@@ -201,7 +202,7 @@ class Shell(Service):
             self._exit(exits.UNAVAILABLE, f"cannot start: {error!r}")
         collector.begin()
         self._guard.start()
-        for loop in (self._beat(), self._look(), self._collect()):
+        for loop in (self._beat(), self._look(), self._feel(), collector.run(self._metrics.collected)):
             self.watch(loop)
 
     async def on_stop(self) -> None:
@@ -323,10 +324,9 @@ class Shell(Service):
             self._metrics.lag(source.topic, source.partition, max(0, progress.end - progress.position))
         return {f"{source.topic} {source.partition}": progress for source, progress in positions.items()}
 
-    async def _collect(self) -> None:
-        while True:
-            await asyncio.sleep(collector.EVERY_S)
-            collector.tidy()
+    async def _feel(self) -> None:
+        async for late_s in ticks():
+            self._metrics.late(late_s)
 
     @property
     def _consumer(self) -> ChunkConsumer:

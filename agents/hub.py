@@ -12,7 +12,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from mode import Service
 
-from agents import collector, exits
+from agents import exits
 from agents.broker_state import BrokerState
 from agents.clients import Clients
 from agents.facts import MakeFacts
@@ -21,6 +21,7 @@ from agents.partition import Partition, Wires
 from agents.rebuild import Rebuilder
 from agents.times import monotonic_ms, wall_ms
 from agents.watchdog import LoopGuard, Progress, Watchdog
+from streams import collector
 from streams.actions import Action
 from streams.effects import Role
 from streams.faust_app import LOGGER
@@ -29,6 +30,7 @@ from streams.logs import Log
 from streams.machine import Member, PartitionMachine
 from streams.metrics import WorkerMetrics
 from streams.plan import Members, Plan, ask_members
+from streams.pulse import ticks
 from streams.topics import LedgerTopics
 from streams.vigil import CLOCK_LATE_MS, CLOCK_MS
 
@@ -112,7 +114,7 @@ class Hub(Service):
             self._run_clock(),
             self._watch(),
             self._ask_ends(),
-            self._collect(),
+            collector.run(self._metrics.collected),
         )
         self._loops = [asyncio.ensure_future(self._guarded(loop)) for loop in loops]
         self._guard.start()
@@ -216,13 +218,8 @@ class Hub(Service):
 
     async def _run_clock(self) -> None:
         """W8, W9: 25 ms, its own lateness measured."""
-        due_s = time.monotonic()
-        while True:
-            due_s = max(due_s + CLOCK_MS / 1000, time.monotonic())
-            await asyncio.sleep(due_s - time.monotonic())
-            now_s = time.monotonic()
+        async for late_s in ticks():
             self._guard.beat()
-            late_s = max(0.0, now_s - due_s)
             self._metrics.late(late_s)
             if late_s * 1000 > CLOCK_LATE_MS:
                 self._log(Action.LOOP_LATE, late_ms=int(late_s * 1000))
@@ -268,11 +265,6 @@ class Hub(Service):
             except (KafkaError, TimeoutError):
                 self._ends = {}
             await asyncio.sleep(ENDS_S)
-
-    async def _collect(self) -> None:
-        while True:
-            await asyncio.sleep(collector.EVERY_S)
-            collector.tidy()
 
     # --- ends -------------------------------------------------------------------------------------------------------
 

@@ -16,10 +16,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from gateway import collector
 from gateway.openapi import PURCHASE
 from gateway.server import Server
 from ops.roster import HOST
+from streams import collector
 
 ACCEPTED = 202
 KINDS = ("fastapi", "starlette")
@@ -49,9 +49,11 @@ async def serve(kind: str) -> None:
     server = Server(app(kind), HOST, 0, lambda: None)
     collector.begin()
     serving = asyncio.create_task(server.serve())
+    collecting = asyncio.create_task(collector.run(lambda _: None))
     await server.listening.wait()
     print(server.address(), flush=True)
     await serving
+    collecting.cancel()
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from pathlib import Path
 from adapters.sql.database import Database
 from domain.outcomes import Outcome
 from domain.stock import Adjust, Open, SetPolicy
-from gateway import collector
 from gateway.service import Service
 from ops import evidence
 from ops.audit.log_source import LogSource
@@ -23,7 +22,7 @@ from ops.audit.verify import audit
 from ops.deployment import Deployment
 from ops.roster import Shape
 from settings import GatewaySettings, Shared
-from streams import keys
+from streams import collector, keys
 from streams.identity import read_identity
 from streams.kafka_log import KafkaLog
 from streams.topics import Topics

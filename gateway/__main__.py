@@ -7,12 +7,11 @@ import sys
 import uvloop
 from pydantic import ValidationError
 
-from gateway import collector
 from gateway.app import build_app
 from gateway.server import Server
 from gateway.service import Service
 from settings import GatewaySettings
-from streams import keys, runfile
+from streams import collector, keys, runfile
 from streams.actions import Action
 from streams.identity import Identity, NoLogError, read_identity
 from streams.kafka_log import KafkaLog

@@ -13,6 +13,8 @@ from gateway.problems import Problem, ProblemError, respond
 
 BODY_BYTES_MAX = 16 * 1024
 BODY_S_MAX = 5.0
+UNDER_WAY_MAX = 10_000
+"""Requests with a body at once, at about 20 KiB each with all that waits for them: 200 MiB."""
 CORRELATION = "turnstile.correlation"
 _HEADER = b"x-correlation-id"
 _ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
@@ -22,6 +24,8 @@ _CLOSE = {"Connection": "close"}
 
 class Edge:
     """ASGI: reads the whole body (413 over 16 KiB, 408 after 5 s; the connection is closed), then calls `app`.
+
+    503 while too many requests with a body are under way.
 
     Every response has the request's X-Correlation-Id, or one of its own; it is in the scope as CORRELATION.
     `larger`: paths whose bodies may be larger, and how large. `observe(scope, status, seconds)` is called once a
@@ -34,6 +38,7 @@ class Edge:
         self._app = app
         self._observe = observe
         self._larger = larger or {}
+        self._under_way = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -60,6 +65,17 @@ class Edge:
                 self._observe(scope, status, time.perf_counter() - started)
 
     async def _with_body(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._under_way >= UNDER_WAY_MAX:
+            message = "too many requests are under way; nothing was appended"
+            await respond(ProblemError(Problem.UNAVAILABLE, message, headers=_CLOSE))(scope, receive, send)
+            return
+        self._under_way += 1
+        try:
+            await self._in_turn(scope, receive, send)
+        finally:
+            self._under_way -= 1
+
+    async def _in_turn(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             body = await _read(scope, receive, self._larger.get(scope["path"], BODY_BYTES_MAX))
         except ProblemError as error:

@@ -24,7 +24,7 @@ from settings import (
     WorkerSettings,
 )
 from streams.actions import Action
-from streams.metrics import AGENT, CONFIRMATION, GATEWAY, PAYMENT, WORKER, Metric
+from streams.metrics import AGENT, CONFIRMATION, GATEWAY, PAYMENT, PROCESS, WORKER, Metric
 from streams.protocol import PROTOCOL_COMMANDS
 from streams.topics import CATALOGUE, DAY_MS, Topic
 
@@ -108,9 +108,19 @@ def _metrics() -> str:
         return [(f"`{m.name}`", m.kind, ", ".join(m.labels) or "-", m.meaning) for m in metrics]
 
     head = ("metric", "type", "labels", "meaning")
-    parts = {"Owners": WORKER, "Agents": AGENT, "Payment": PAYMENT, "Confirmation": CONFIRMATION, "Gateway": GATEWAY}
+    parts = {
+        "Every process": PROCESS,
+        "Owners": WORKER,
+        "Agents": AGENT,
+        "Payment": PAYMENT,
+        "Confirmation": CONFIRMATION,
+        "Gateway": GATEWAY,
+    }
     sections = [text for title, metrics in parts.items() for text in (f"## {title}", _table(head, rows(metrics)))]
-    return _page(["# Metrics", *sections])
+    own = (
+        "Every process also tells its resident size, CPU and descriptors: `process_resident_memory_bytes`, `process_*`."
+    )
+    return _page(["# Metrics", own, *sections])
 
 
 def _actions() -> str:

@@ -59,7 +59,14 @@ DUPLICATES = Metric("turnstile_duplicate_records_total", "counter", "Ledger reco
 ALARMS = Metric("turnstile_alarms_total", "counter", "What somebody must look at", ("alarm",))
 REPUBLISHED = Metric("turnstile_republished_facts_total", "counter", "Facts published again by a new owner")
 DEAD_LETTERS = Metric("turnstile_dead_letters_total", "counter", "Records written to dead.letters")
-LATENESS = Metric("turnstile_loop_lateness_seconds", "histogram", "How late the 25 ms tick of W9 came", (), _LATE_S)
+LATENESS = Metric(
+    "turnstile_loop_lateness_seconds",
+    "histogram",
+    "Pauses of the event loop: how late a tick of 25 ms came",
+    (),
+    _LATE_S,
+)
+COLLECTION = Metric("turnstile_collection_seconds", "histogram", "Time of a garbage collection", (), _LATE_S)
 
 REQUESTS = Metric("turnstile_http_requests_total", "counter", "Requests answered", ("route", "status"))
 LATENCY = Metric("turnstile_http_request_seconds", "histogram", "Time to the answer", ("route",), _LATENCY_S)
@@ -68,7 +75,7 @@ UNDECIDED = Metric("turnstile_undecided_commands", "gauge", "Own commands that a
 WAIT = Metric("turnstile_decision_wait_seconds", "gauge", "What a decision is expected to take", ("partition",))
 SHED = Metric(
     "turnstile_shed_requests_total", "counter",
-    "503 in place of an append: behind, queue-full, broker-away, not-ready, in-flight", ("reason",),
+    "503 in place of an append: behind, queue-full, broker-away, not-ready", ("reason",),
 )  # fmt: skip
 APPENDED = Metric("turnstile_appended_commands_total", "counter", "Commands acked by Kafka")
 APPEND_BATCH = Metric("turnstile_appended_batch_commands", "histogram", "Commands in an acked record", (), _BATCH)
@@ -107,9 +114,10 @@ SQL_EVENTS = Metric(
 SQL_AWAY = Metric("turnstile_sql_away", "gauge", "1 while the system of record does not answer")
 MAILS = Metric("turnstile_mails_total", "counter", "Mails: sent, failed, deferred, without an address", ("result",))
 
+PROCESS = (LATENESS, COLLECTION)
 WORKER = (
     DECISIONS, REPEATS, RECORDS, BATCH, LAG, ROLE, EPOCH, UNPUBLISHED, CLAIMS, TAKEOVERS, FENCES, YIELDS, STALE,
-    DUPLICATES, ALARMS, REPUBLISHED, DEAD_LETTERS, LATENESS,
+    DUPLICATES, ALARMS, REPUBLISHED, DEAD_LETTERS,
 )  # fmt: skip
 GATEWAY = (
     REQUESTS, LATENCY, QUEUE, UNDECIDED, WAIT, SHED, APPENDED, APPEND_BATCH, APPEND_FAILED, WAITING, STREAMS, TAIL,
@@ -146,7 +154,24 @@ class Metrics:
         return Histogram(metric.name, metric.meaning, metric.labels, registry=self.registry, buckets=metric.buckets)
 
 
-class WorkerMetrics(Metrics):
+class ProcessMetrics(Metrics):
+    """What every process counts that stays up: its pauses. Resident size and CPU are ProcessCollector's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lateness = self._histogram(LATENESS)
+        self._collection = self._histogram(COLLECTION)
+
+    def late(self, seconds: float) -> None:
+        """Observe how late the event loop's tick was."""
+        self._lateness.observe(seconds)
+
+    def collected(self, seconds: float) -> None:
+        """Observe what a garbage collection took."""
+        self._collection.observe(seconds)
+
+
+class WorkerMetrics(ProcessMetrics):
     """What an owner of partitions counts. Attributes without labels are used as they are: `metrics.fences.inc()`."""
 
     def __init__(self) -> None:
@@ -168,7 +193,6 @@ class WorkerMetrics(Metrics):
         self.duplicates = self._counter(DUPLICATES)
         self.republished = self._counter(REPUBLISHED)
         self.dead_letters = self._counter(DEAD_LETTERS)
-        self._lateness = self._histogram(LATENESS)
 
     def decided(self, outcomes: bytes) -> None:
         """Count one accepted record of this owner; `outcomes` as in Decided, with REPEATED flags."""
@@ -206,12 +230,8 @@ class WorkerMetrics(Metrics):
         """Count an alarm by the label of its log action: divergence, broken, fault, parked, ..."""
         self._alarms.labels(alarm).inc()
 
-    def late(self, seconds: float) -> None:
-        """Observe how late the event loop's tick was."""
-        self._lateness.observe(seconds)
 
-
-class AgentMetrics(Metrics):
+class AgentMetrics(ProcessMetrics):
     """What a stateless agent counts, whatever its role."""
 
     def __init__(self) -> None:
@@ -293,7 +313,7 @@ class PaymentMetrics(Metrics):
         self._time.labels(call).observe(seconds)
 
 
-class GatewayMetrics(Metrics):
+class GatewayMetrics(ProcessMetrics):
     """What a gateway counts."""
 
     def __init__(self) -> None:
@@ -347,4 +367,4 @@ class GatewayMetrics(Metrics):
 
 def catalogue() -> Sequence[Metric]:
     """Every metric of every program, in the order of the reference."""
-    return tuple(dict.fromkeys((*WORKER, *AGENT, *PAYMENT, *CONFIRMATION, *GATEWAY)))
+    return tuple(dict.fromkeys((*PROCESS, *WORKER, *AGENT, *PAYMENT, *CONFIRMATION, *GATEWAY)))

@@ -16,12 +16,11 @@ import uvloop
 from domain.ids import customer_hash, hold_id, order_id
 from domain.outcomes import Outcome
 from domain.stock import Reserve
-from gateway import collector
 from gateway.problems import ProblemError
 from gateway.service import Service
 from gateway.view import Answer
 from settings import GatewaySettings
-from streams import keys, runfile
+from streams import collector, keys, runfile
 from streams.identity import read_identity
 from streams.kafka_log import KafkaLog
 from streams.topics import named

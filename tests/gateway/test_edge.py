@@ -131,3 +131,30 @@ async def test_requests_side_by_side_keep_their_own():
     await asyncio.gather(*(client.run() for client in clients))
     for number, client in enumerate(clients):
         assert (b"x-correlation-id", b"%d" % number) in client.sent[0]["headers"]
+
+
+async def test_beyond_so_many_requests_at_once_the_next_is_told_to_come_again(monkeypatch):
+    monkeypatch.setattr(edge, "UNDER_WAY_MAX", 2)
+    inside = asyncio.Event()
+    waiting = [Client(pieces=[b"a"]) for _ in range(2)]
+    late, reader = Client(pieces=[b"a"]), Client("GET")
+
+    async def slow(scope, receive, send) -> None:
+        client = next(one for one in (*waiting, late, reader) if one.scope is scope)
+        if client in waiting:
+            await inside.wait()
+        await client.app(scope, receive, send)
+
+    shared = Edge(slow, lambda *_: None)
+    running = [asyncio.ensure_future(shared(one.scope, one.receive, one.send)) for one in waiting]
+    await asyncio.sleep(0)
+    await shared(late.scope, late.receive, late.send)
+    await shared(reader.scope, reader.receive, reader.send)
+    assert (late.sent[0]["status"], late.problem) == (503, "unavailable")
+    assert reader.sent[0]["status"] == 200
+    inside.set()
+    await asyncio.gather(*running)
+    again = Client(pieces=[b"a"])
+    waiting.append(again)
+    await shared(again.scope, again.receive, again.send)
+    assert [one.sent[0]["status"] for one in waiting] == [200, 200, 200]

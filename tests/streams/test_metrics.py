@@ -4,7 +4,17 @@ from prometheus_client.parser import text_string_to_metric_families
 from domain.outcomes import REPEATED, Outcome
 from streams import metrics
 from streams.effects import Role
-from streams.metrics import GATEWAY, PAYMENT, WORKER, GatewayMetrics, Metric, PaymentMetrics, WorkerMetrics, catalogue
+from streams.metrics import (
+    GATEWAY,
+    PAYMENT,
+    PROCESS,
+    WORKER,
+    GatewayMetrics,
+    Metric,
+    PaymentMetrics,
+    WorkerMetrics,
+    catalogue,
+)
 
 
 def value(program, name, **labels):
@@ -38,10 +48,20 @@ def test_two_programs_in_one_process_do_not_share_a_count():
     assert value(second, "turnstile_appended_commands_total") == 0
 
 
+def test_a_program_tells_its_pauses_and_its_resident_size():
+    worker = WorkerMetrics()
+    worker.late(0.03)
+    worker.collected(0.002)
+    assert value(worker, "turnstile_loop_lateness_seconds_bucket", le="0.025") == 0
+    assert value(worker, "turnstile_loop_lateness_seconds_bucket", le="0.05") == 1
+    assert value(worker, "turnstile_collection_seconds_count") == 1
+    assert value(worker, "process_resident_memory_bytes") > 1_000_000
+
+
 def test_what_a_program_shows_is_what_its_catalogue_says():
     for program, rows in (
-        (WorkerMetrics(), WORKER),
-        (GatewayMetrics(), GATEWAY),
+        (WorkerMetrics(), PROCESS + WORKER),
+        (GatewayMetrics(), PROCESS + GATEWAY),
         (PaymentMetrics(CollectorRegistry()), PAYMENT),
     ):
         families = {

@@ -1,0 +1,62 @@
+"""Garbage: nothing is collected by surprise; what is new is, each second, and now and then everything."""
+
+import asyncio
+import gc
+import weakref
+
+import pytest
+
+from streams import collector
+
+
+@pytest.fixture(autouse=True)
+def _collector_as_before():
+    yield
+    gc.unfreeze()
+    gc.enable()
+
+
+class Cycle:
+    def __init__(self):
+        self.me = self
+
+
+async def collections(monkeypatch, count: int) -> list[float]:
+    monkeypatch.setattr(collector, "EVERY_S", 0)
+    took_s: list[float] = []
+    running = asyncio.create_task(collector.run(took_s.append))
+    async with asyncio.timeout(10):
+        while len(took_s) < count:
+            await asyncio.sleep(0)
+    running.cancel()
+    return took_s
+
+
+def test_nothing_is_collected_by_itself_from_the_beginning_on():
+    collector.begin()
+    assert not gc.isenabled()
+    assert gc.get_freeze_count() > 0
+
+
+async def test_what_is_new_is_collected_and_nothing_more_is_frozen(monkeypatch):
+    collector.begin()
+    frozen = gc.get_freeze_count()
+    gone = weakref.ref(Cycle())
+    kept = [[] for _ in range(100)]
+    assert all(seconds > 0 for seconds in await collections(monkeypatch, 1))
+    assert gone() is None
+    assert gc.get_freeze_count() <= frozen < frozen + len(kept)
+
+
+async def test_what_grew_old_before_it_became_garbage_is_collected_as_well(monkeypatch):
+    monkeypatch.setattr(collector, "ALL_EVERY", 5)
+    collector.begin()
+    old = Cycle()
+    gone = weakref.ref(old)
+    for _ in range(3):
+        gc.collect(1)
+    del old
+    await collections(monkeypatch, 4)
+    assert gone() is not None
+    await collections(monkeypatch, 5)
+    assert gone() is None
