@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from gateway.logtime import LogTime
 from gateway.view import View
 from streams.actions import Action
-from streams.kafka import catch_up_consumer, hot_consumer
+from streams.kafka import catch_up_consumer, follow_consumer
 from streams.logs import Log
 from streams.stock_records import decode_hint
 from streams.topics import Topics
@@ -39,7 +39,7 @@ class FactReader:
     async def run(self, partitions: int, log: Log) -> None:
         """Read until cancelled; log time must be known. KafkaError if a position is lost, UndecodableError."""
         await self._read_hints()
-        consumer = hot_consumer(self._servers, "gateway-facts")
+        consumer = follow_consumer(self._servers, "gateway-facts")
         try:
             await consumer.start()
             await self._seek(consumer, [TopicPartition(self._topics.stock_events.name, p) for p in range(partitions)])
