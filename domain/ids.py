@@ -30,7 +30,8 @@ def order_id(key: bytes, customer: str, idempotency_key: str, home: int) -> byte
 
 def order_text(order: bytes) -> str:
     """The order id as clients see it: a hyphenated UUID."""
-    return str(UUID(bytes=order))
+    text = order.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def parse_order(text: str) -> bytes:

@@ -96,6 +96,34 @@ def stuck(receive):
     return slow
 
 
+@pytest.mark.parametrize("seconds", [5.0, 0.0])
+async def test_who_is_cancelled_while_a_body_is_awaited_ends_cancelled(monkeypatch, seconds):
+    """At the same moment as the body is given up, too."""
+    monkeypatch.setattr(edge, "BODY_S_MAX", seconds)
+    client = Client()
+    running = asyncio.create_task(client.run())
+    await asyncio.sleep(0)
+    asyncio.get_running_loop().call_later(0.0, running.cancel)
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert client.sent == []
+
+
+async def test_a_body_in_time_leaves_no_timer_behind(monkeypatch):
+    monkeypatch.setattr(edge, "BODY_S_MAX", 0.01)
+    client = Client(pieces=[b"x"])
+    given_up = asyncio.Event()
+    app = client.app
+
+    async def slow(scope, receive, send):
+        await app(scope, receive, send)
+        asyncio.get_running_loop().call_later(0.05, given_up.set)
+        await given_up.wait()
+
+    client.app = slow
+    assert await client.run() == 200
+
+
 async def test_who_leaves_gets_nothing():
     client = Client(pieces=[b"x", None])
     assert await client.run() is None
