@@ -41,14 +41,20 @@ async def system(
     *,
     orders: int = 0,
     payments: str = "stand-in://",
+    servers: str = "",
 ) -> AsyncIterator[Deployment]:
     """Up when entered, gone when left. Must be entered on the main thread (the broker dies with its thread).
 
-    Without owners of `orders` it is stock alone. `payments` as TURNSTILE_PAYMENTS.
+    Without owners of `orders` it is stock alone. `payments` as TURNSTILE_PAYMENTS. `servers`: brokers that run already.
     """
     with tempfile.TemporaryDirectory(prefix="turnstile-bench-") as folder:
         settings = Shared().model_copy(
-            update={"data_dir": Path(folder), "broker": "embedded://", "partitions": 4, "payments": payments}
+            update={
+                "data_dir": Path(folder),
+                "broker": f"kafka://{servers}" if servers else "embedded://",
+                "partitions": 4,
+                "payments": payments,
+            }
         )
         shape = Shape(workers, (0,) * gateways, {"rate_per_s": 0, **(extra or {})}, orders=orders)
         deployment = Deployment(settings, shape, lambda _: None, lambda _: None)
@@ -127,7 +133,8 @@ class Cpu:
         self._pids: dict[str, list[int | None]] = {}
         for name in deployment.supervisor.names:
             self._pids.setdefault(name.partition("-")[0], []).append(deployment.supervisor.pid(name))
-        self._pids |= {"broker": [deployment.broker_pid], **{name: [pid] for name, pid in helpers.items()}}
+        self._pids |= {"broker": [deployment.broker_pid]} if deployment.broker_pid else {}
+        self._pids |= {name: [pid] for name, pid in helpers.items()}
         self._before = self._now()
 
     def per(self, count: int) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """Every scenario, in the order in which `make bench` runs them."""
 
 from bench.scenario import Scenario
-from bench.scenarios import contention, end_to_end, hot_sku, http, journey, takeover
+from bench.scenarios import contention, end_to_end, hot_sku, http, journey, rf3, takeover
 
 _ALL = (
     hot_sku.SCENARIO,
@@ -9,6 +9,7 @@ _ALL = (
     http.SCENARIO,
     contention.SCENARIO,
     takeover.SCENARIO,
+    rf3.SCENARIO,
     journey.SCENARIO,
 )
 CATALOGUE: dict[str, Scenario] = {one.name: one for one in _ALL}

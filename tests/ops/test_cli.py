@@ -251,3 +251,13 @@ def test_no_rows_are_headings_alone(capsys):
     print_columns(("name", "units"), [])
     print_fields({})
     assert capsys.readouterr().out == "name  units\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "what", "code"),
+    [(["compare", "a", "b"], "No such file", 1), (["nonsense", "--quick", "--json"], "invalid choice: 'nonsense'", 2)],
+)
+def test_bench_becomes_the_bench_s_own_program(arguments, what, code):
+    argv = (sys.executable, "-m", "ops", "bench", *arguments)
+    assert complained(subprocess.run(argv, capture_output=True, text=True, check=False), what, code)
