@@ -32,8 +32,8 @@ UNDECIDED_MAX = 200_000
 answer is then found only by asking again with the same key."""
 HEADER_BYTES = 256
 """More than a batch's header: log id 18, sender up to 100, role, number, brackets."""
-COMMAND_BYTES = 8
-"""More than what a command adds to its own encoding: kind, two brackets and a count if it starts a run."""
+COMMAND_BYTES = 16
+"""More than what a command adds to its own encoding: kind, nine brackets and a moment if it is a run in columns."""
 RETRY_S = 0.1
 RETRY_S_MAX = 1.0
 STEADY_S = 5.0

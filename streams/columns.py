@@ -86,13 +86,13 @@ def _fit(keys: Sequence[bytes], width: int) -> bool:
     return set(map(len, keys)) == {width}
 
 
-def _said_once(values: Sequence[Any]) -> tuple[list[Any], list[int]]:
-    """What differs, in order of appearance, and which of it each is; no numbers if all are the same."""
-    distinct = list(dict.fromkeys(values))
-    if len(distinct) == 1:
-        return distinct, []
-    number_of = {value: number for number, value in enumerate(distinct)}
-    return distinct, [number_of[value] for value in values]
+def _said_once(*columns: Sequence[Any]) -> tuple[list[Any], list[int]]:
+    """What differs, in order of appearance, and which of it each row has; no numbers if all are the same."""
+    if all(column.count(column[0]) == len(column) for column in columns):
+        return [tuple(column[0] for column in columns)], []
+    rows = list(zip(*columns, strict=True))
+    number_of = {row: number for number, row in enumerate(dict.fromkeys(rows))}
+    return list(number_of), [number_of[row] for row in rows]
 
 
 def _check(rows: int, *columns: Sequence[Any]) -> None:
@@ -117,7 +117,7 @@ def _gather_reserves(rows: Sequence[Reserve]) -> ReserveRun | None:
     holds, skus, customers, quantities, not_after_ms, fingerprints, prices, carried = zip(*rows, strict=True)
     if not (_fit(holds, HOLD_ID_BYTES) and _fit(customers, CUSTOMER_BYTES) and _fit(fingerprints, FINGERPRINT_BYTES)):
         return None
-    offers, numbers = _said_once(list(zip(skus, prices, strict=True)))
+    offers, numbers = _said_once(skus, prices)
     return ReserveRun(
         holds, customers, fingerprints, quantities, not_after_ms, offers, numbers, carried if any(carried) else []
     )
@@ -161,7 +161,7 @@ def _gather_grants(rows: Sequence[Granted]) -> GrantedRun | None:
     )
     if not (_fit(holds, HOLD_ID_BYTES) and _fit(customers, CUSTOMER_BYTES) and _fit(fingerprints, FINGERPRINT_BYTES)):
         return None
-    terms, numbers = _said_once(list(zip(skus, prices, currencies, deadlines, strict=True)))
+    terms, numbers = _said_once(skus, prices, currencies, deadlines)
     return GrantedRun(
         indexes, holds, customers, fingerprints, quantities, terms, numbers, carried if any(carried) else []
     )
