@@ -61,6 +61,22 @@ class WorkerSettings(AgentSettings):
     """The owner roles: `python -m agents inventory`, `python -m agents order`."""
 
     takeover_ms: int = Field(500, ge=50, description="T of W9: silence before a waiting partition is taken over")
+    snapshot_after: int = Field(
+        1_000_000,
+        ge=0,
+        description="Decisions behind a partition's last snapshot at which an owner has the next one made by a process "
+        "of its own; a warm standby makes one after half as many; 0 = none are made or used",
+    )
+
+
+class SnapshotSettings(AgentSettings):
+    """`python -m agents snapshot`, which an owner role starts."""
+
+    snapshot_ledger: str = Field("stock", pattern="^(stock|order)$", description="Whose state: stock or order")
+    snapshot_partition: int = Field(0, ge=0, description="Of that ledger")
+    snapshot_from: str = Field(
+        "ledger", pattern="^(ledger|worker)$", description="Fold the ledger, or take a worker's state from its stdin"
+    )
 
 
 class RelaySettings(AgentSettings):

@@ -8,7 +8,14 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from agents import exits
-from settings import AgentSettings, ConfirmationSettings, PaymentSettings, RelaySettings, WorkerSettings
+from settings import (
+    AgentSettings,
+    ConfirmationSettings,
+    PaymentSettings,
+    RelaySettings,
+    SnapshotSettings,
+    WorkerSettings,
+)
 
 
 class Role(NamedTuple):
@@ -22,6 +29,7 @@ class Role(NamedTuple):
 ROLES = {
     "inventory": Role("agents.inventory", WorkerSettings, "decides who gets what"),
     "order": Role("agents.order", WorkerSettings, "decides what becomes of orders"),
+    "snapshot": Role("agents.snapshot", SnapshotSettings, "puts a partition's state down, for an owner role"),
     "relay": Role("agents.relay", RelaySettings, "passes on between stock and orders"),
     "confirmation": Role("agents.confirmation", ConfirmationSettings, "copies orders into SQL, and sends mail"),
     "payment": Role("agents.payment", PaymentSettings, "authorises and captures at the provider"),

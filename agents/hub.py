@@ -19,6 +19,8 @@ from agents.facts import MakeFacts
 from agents.gauges import Gauges
 from agents.partition import Partition, Wires
 from agents.rebuild import Rebuilder
+from agents.restoring import Archive, Restorer
+from agents.snapshots import Snapshots
 from agents.times import monotonic_ms, wall_ms
 from agents.watchdog import LoopGuard, Progress, Watchdog
 from streams import collector
@@ -31,6 +33,7 @@ from streams.machine import Member, PartitionMachine
 from streams.metrics import WorkerMetrics
 from streams.plan import Members, Plan, ask_members
 from streams.pulse import ticks
+from streams.snapshot_metrics import SnapshotMetrics
 from streams.topics import LedgerTopics
 from streams.vigil import CLOCK_LATE_MS, CLOCK_MS
 
@@ -58,6 +61,7 @@ class Charge(NamedTuple):
     me: Member
     group: str
     takeover_ms: int
+    archive: Archive
 
 
 class Hub(Service):
@@ -67,6 +71,7 @@ class Hub(Service):
 
     def __init__(self, charge: Charge, clients: Clients, metrics: WorkerMetrics, log: Log) -> None:
         super().__init__()
+        of_snapshots = SnapshotMetrics(metrics.registry)
         self._charge = charge
         self._clients = clients
         self._metrics = metrics
@@ -81,6 +86,7 @@ class Hub(Service):
         self._gauges = Gauges(metrics)
         self._watchdog = Watchdog(time.monotonic())
         self._guard = LoopGuard(self.end_hung)
+        self._snapshots = Snapshots(self._partitions, charge.archive, charge.fold.name, charge.me, of_snapshots, log)
         self._loops: list[asyncio.Task[None]] = []
         self._wires = Wires(
             program=charge.program,
@@ -93,6 +99,9 @@ class Hub(Service):
             tail=clients.tail,
             lookup=clients.lookup,
             rebuilder=Rebuilder(clients.catch_up, charge.topics.ledger.name, lambda: bool(self.owned)),
+            restorer=Restorer(
+                charge.archive, clients.lookup.ledger_record, lambda: bool(self.owned), of_snapshots, log
+            ),
             metrics=metrics,
             log=log,
             exit=self._exit,
@@ -115,6 +124,7 @@ class Hub(Service):
             self._watch(),
             self._ask_ends(),
             collector.run(self._metrics.collected),
+            self._snapshots.run(),
         )
         self._loops = [asyncio.ensure_future(self._guarded(loop)) for loop in loops]
         self._guard.start()

@@ -71,6 +71,18 @@ class Lookup:
             finally:
                 await self._let_go(source)
 
+    async def ledger_record(self, partition: int, offset: int) -> bytes | None:
+        """The value of one record, None if the ledger does not have it. As `look`, TimeoutError or KafkaError."""
+        source = TopicPartition(self._ledger, partition)
+        async with asyncio.timeout(LOOK_S):
+            ends, starts = await asyncio.gather(
+                self._consumer.end_offsets([source]), self._consumer.beginning_offsets([source])
+            )
+            if not starts[source] <= offset < ends[source]:
+                return None
+            record = await self._record(source, offset)
+        return record and record[1]
+
     async def _record(self, source: TopicPartition, offset: int) -> tuple[int, bytes] | None:
         """(timestamp_ms, value) of the record at `offset`; None if it was cut off in this very moment."""
         async with self._turn:

@@ -12,6 +12,7 @@ from agents.clients import make_clients
 from agents.facts import MakeFacts
 from agents.hub import Charge, Hub
 from agents.program import Program, begin, work
+from agents.restoring import Archive
 from settings import WorkerSettings
 from streams.faust_app import plan_app
 from streams.fold import Fold
@@ -47,6 +48,7 @@ def own(settings: WorkerSettings, catalogue: Topics, role: OwnerRole) -> int:
         me=program.me,
         group=group_id(settings.namespace, role.program),
         takeover_ms=settings.takeover_ms,
+        archive=Archive(settings.data_dir, settings.namespace, role.fold.name, settings.snapshot_after),
     )
     clients = program.loop.run_until_complete(
         make_clients(program.servers, topics, charge.partitions, charge.me.incarnation)

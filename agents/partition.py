@@ -22,6 +22,7 @@ from agents.outlet import CommandOutlet
 from agents.publisher import Publisher
 from agents.readers import HotReader, TailReader
 from agents.rebuild import Rebuilder
+from agents.restoring import Restorer
 from agents.slices import Slices
 from agents.times import monotonic_ms, wall_ms
 from streams.actions import Action
@@ -66,6 +67,7 @@ class Wires:
     tail: TailReader
     lookup: Lookup
     rebuilder: Rebuilder
+    restorer: Restorer
     metrics: WorkerMetrics
     log: Log
     exit: Callable[[int, str], NoReturn]
@@ -82,6 +84,7 @@ class Partition:
         self._facts = wires.make_facts(machine, wires.facts, self._failed)
         self._retiring = False
         self._held_back = False
+        self._rebuilding = self._again = self._afresh = False
         self._wake = asyncio.Event()
         self._publisher = Publisher(
             machine, wires.facts, wires.topics, self._facts, wires.metrics, self._log, self._failed
@@ -146,8 +149,8 @@ class Partition:
 
     @property
     def cold(self) -> bool:
-        """Being rebuilt."""
-        return self.machine.role is Role.COLD
+        """Being rebuilt, by the rebuild that asks: not by one that will begin anew."""
+        return self.machine.role is Role.COLD and not self._again
 
     def on_clock(self, now_ms: int, wall_ms: int) -> None:
         """Every 25 ms."""
@@ -318,24 +321,34 @@ class Partition:
         self._wires.hot.pause(self.number)
         self._wires.tail.follow_commands(self.number, self.machine.next_command)
 
-    def _begin_rebuild(self, _: Rebuild) -> None:
+    def _begin_rebuild(self, effect: Rebuild) -> None:
         self._facts.on_dropped()
         self._wires.tail.pause_ledger(self.number)
         self._wires.tail.pause_commands(self.number)
-        self._errand(self._rebuild())
+        self._afresh = effect.afresh
+        self._again = self._rebuilding
+        if not self._rebuilding:
+            self._rebuilding = True
+            self._errand(self._rebuild())
 
     async def _rebuild(self) -> None:
-        while self.cold:
+        machine = self.machine
+        while machine.role is Role.COLD:
+            self._again = False
             try:
+                if machine.accepted.offset < 0:
+                    await self._wires.restorer.restore(machine, afresh=self._afresh)
                 end = await self._wires.rebuilder.rebuild(self.number, self)
             except OffsetOutOfRangeError:
                 self.on_ledger_out_of_range()
-            except KafkaError as error:
+            except (KafkaError, TimeoutError) as error:
                 self._log(Action.BROKER_AWAY, reason=repr(error))
                 await asyncio.sleep(REBUILD_AGAIN_S)
             else:
-                self.machine.on_caught_up(end)
-                self.flush()
+                if not self._again:
+                    machine.on_caught_up(end)
+                    self.flush()
+        self._rebuilding = False
 
     # --- telling -----------------------------------------------------------------------------------------------------
 

@@ -20,11 +20,12 @@ from settings import (
     PaymentSettings,
     RelaySettings,
     Shared,
+    SnapshotSettings,
     StandInSettings,
     WorkerSettings,
 )
 from streams.actions import Action
-from streams.metrics import AGENT, CONFIRMATION, GATEWAY, PAYMENT, PROCESS, WORKER, Metric
+from streams.metrics import AGENT, CONFIRMATION, GATEWAY, PAYMENT, PROCESS, SNAPSHOT, WORKER, Metric
 from streams.protocol import PROTOCOL_COMMANDS
 from streams.topics import CATALOGUE, DAY_MS, Topic
 
@@ -34,6 +35,7 @@ PROGRAMS: dict[str, type[Shared]] = {
     "Every program": Shared,
     "Every agent (`python -m agents ROLE`)": AgentSettings,
     "Owners (`python -m agents inventory`, `python -m agents order`)": WorkerSettings,
+    "Snapshots (`python -m agents snapshot`)": SnapshotSettings,
     "Relay (`python -m agents relay`)": RelaySettings,
     "Payment and compensation (`python -m agents payment`, `python -m agents compensation`)": PaymentSettings,
     "Confirmation (`python -m agents confirmation`)": ConfirmationSettings,
@@ -111,6 +113,7 @@ def _metrics() -> str:
     parts = {
         "Every process": PROCESS,
         "Owners": WORKER,
+        "Snapshots of owners": SNAPSHOT,
         "Agents": AGENT,
         "Payment": PAYMENT,
         "Confirmation": CONFIRMATION,

@@ -45,6 +45,13 @@ class Action(Enum):
     LEDGER_BROKEN = ("ledger.broken", CRITICAL, "partition {partition}: {problem}")
     LEDGER_AHEAD = ("ledger.ahead", CRITICAL, "partition {partition}: {problem}")
 
+    # Snapshots: what shortens a start, and is never needed.
+    SNAPSHOT_TAKEN = ("snapshot.taken", INFO, "partition {partition} has a snapshot at ledger offset {offset}")
+    SNAPSHOT_LEFT = ("snapshot.left", INFO, "no snapshot of partition {partition} this time: {reason}")
+    SNAPSHOT_LOADED = ("snapshot.loaded", INFO, "partition {partition} begins with a snapshot at {offset}")
+    SNAPSHOT_SKIPPED = ("snapshot.skipped", WARNING, "a snapshot of partition {partition} is not used: {problem}")
+    SNAPSHOT_DISCARDED = ("snapshot.discarded", ERROR, "a snapshot of partition {partition} is thrown away: {problem}")
+
     # The ledger and its dead letters (W5, W10).
     APPEND_FAILED = ("ledger.append-failed", CRITICAL, "an append to partition {partition} failed: {reason}")
     DEAD_LETTER = ("dead-letter.written", ERROR, "{topic} {partition}:{offset} went to the dead letters: {reason}")

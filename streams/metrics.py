@@ -25,6 +25,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _BATCH = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 _LATENCY_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _PROVIDER_S = (0.01, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+_SNAPSHOT_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0)
 _LATE_S = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 
 
@@ -67,6 +68,18 @@ LATENESS = Metric(
     _LATE_S,
 )
 COLLECTION = Metric("turnstile_collection_seconds", "histogram", "Time of a garbage collection", (), _LATE_S)
+
+SNAPSHOT_TAKEN = Metric(
+    "turnstile_snapshot_taken_timestamp_seconds", "gauge", "When the last snapshot was taken", ("partition",)
+)
+SNAPSHOT_OFFSET = Metric("turnstile_snapshot_ledger_offset", "gauge", "What it goes up to", ("partition",))
+SNAPSHOT_TAIL = Metric(
+    "turnstile_snapshot_tail_decisions", "gauge", "Decisions behind it, which a start folds", ("partition",)
+)
+SNAPSHOTS = Metric("turnstile_snapshots_total", "counter", "Snapshots begun here: taken, left", ("result",))
+SNAPSHOT_TIME = Metric("turnstile_snapshot_seconds", "histogram", "Time to take a snapshot", (), _SNAPSHOT_S)
+SNAPSHOT_LOAD = Metric("turnstile_snapshot_load_seconds", "histogram", "Time to load one", (), _SNAPSHOT_S)
+SNAPSHOT_BAD = Metric("turnstile_snapshots_discarded_total", "counter", "Torn, stale or foreign ones thrown away")
 
 REQUESTS = Metric("turnstile_http_requests_total", "counter", "Requests answered", ("route", "status"))
 LATENCY = Metric("turnstile_http_request_seconds", "histogram", "Time to the answer", ("route",), _LATENCY_S)
@@ -118,6 +131,9 @@ PROCESS = (LATENESS, COLLECTION)
 WORKER = (
     DECISIONS, REPEATS, RECORDS, BATCH, LAG, ROLE, EPOCH, UNPUBLISHED, CLAIMS, TAKEOVERS, FENCES, YIELDS, STALE,
     DUPLICATES, ALARMS, REPUBLISHED, DEAD_LETTERS,
+)  # fmt: skip
+SNAPSHOT = (
+    SNAPSHOT_TAKEN, SNAPSHOT_OFFSET, SNAPSHOT_TAIL, SNAPSHOTS, SNAPSHOT_TIME, SNAPSHOT_LOAD, SNAPSHOT_BAD,
 )  # fmt: skip
 GATEWAY = (
     REQUESTS, LATENCY, QUEUE, UNDECIDED, WAIT, SHED, APPENDED, APPEND_BATCH, APPEND_FAILED, WAITING, STREAMS, TAIL,
@@ -373,4 +389,4 @@ class GatewayMetrics(ProcessMetrics):
 
 def catalogue() -> Sequence[Metric]:
     """Every metric of every program, in the order of the reference."""
-    return tuple(dict.fromkeys((*PROCESS, *WORKER, *AGENT, *PAYMENT, *CONFIRMATION, *GATEWAY)))
+    return tuple(dict.fromkeys((*PROCESS, *WORKER, *SNAPSHOT, *AGENT, *PAYMENT, *CONFIRMATION, *GATEWAY)))

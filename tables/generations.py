@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, Self
 
+import msgspec
 from rocksdict import AccessType, BlockBasedOptions, DBCompressionType, Options, Rdict, WriteOptions
 
 from streams.folder_lock import FolderLock
@@ -18,6 +19,7 @@ from tables.snapshot import BadSnapshotError, Meta, decode_meta, encode_meta
 
 NAMES = ("a", "b")
 _META = b"meta"
+_NEWEST = "newest"
 _BUFFER_BYTES = 16 << 20
 
 
@@ -26,7 +28,25 @@ class Found(NamedTuple):
 
     name: str
     meta: Meta | None
-    problem: str
+    problem: BadSnapshotError | None = None
+
+
+class Newest(NamedTuple):
+    """What the last writer left in a small file, for whoever wants to know without opening a database."""
+
+    name: str = ""
+    offset: int = -1
+    decisions: int = 0
+    taken_ms: int = 0
+
+
+_encode = msgspec.json.Encoder().encode
+_decode_newest = msgspec.json.Decoder(Newest).decode
+
+
+def of_partition(data_dir: Path, namespace: str, ledger: str, partition: int) -> "Generations":
+    """Where they lie in a data folder, which several workers of a machine share."""
+    return Generations(data_dir / "snapshots" / (namespace or "-") / ledger / str(partition))
 
 
 class Generations:
@@ -43,9 +63,16 @@ class Generations:
     def _look(self, name: str) -> Found:
         try:
             with self.reading(name) as reading:
-                return Found(name, reading.meta(), "")
+                return Found(name, reading.meta())
         except BadSnapshotError as error:
-            return Found(name, None, str(error))
+            return Found(name, None, error)
+
+    def newest(self) -> Newest:
+        """By hearsay."""
+        try:
+            return _decode_newest((self._folder / _NEWEST).read_bytes())
+        except (FileNotFoundError, ValueError):
+            return Newest()
 
     @contextmanager
     def reading(self, name: str) -> Iterator["Reading"]:
@@ -64,6 +91,8 @@ class Generations:
             return False
         try:
             shutil.rmtree(self._path(name), ignore_errors=True)
+            if self.newest().name == name:
+                (self._folder / _NEWEST).unlink(missing_ok=True)
         finally:
             lock.release()
         return True
@@ -75,7 +104,7 @@ class Generations:
             return None
         found = {one.name: one for one in self.found() if one.meta}
         name = min(NAMES, key=lambda each: found[each].meta.offset if each in found else -1)  # type: ignore[union-attr]
-        return Writing(self._path(name), lock)
+        return Writing(self._folder, name, lock)
 
     def _path(self, name: str) -> Path:
         return self._folder / name
@@ -107,12 +136,13 @@ class Reading:
 class Writing:
     """A generation on its way. Leaving it before `finish` removes it."""
 
-    def __init__(self, path: Path, lock: FolderLock) -> None:
-        self._path = path
+    def __init__(self, folder: Path, name: str, lock: FolderLock) -> None:
+        self._folder = folder
+        self._name = name
         self._lock = lock
         self._shards = 0
-        shutil.rmtree(path, ignore_errors=True)
-        self._database: Rdict | None = Rdict(str(path), _options())
+        shutil.rmtree(folder / name, ignore_errors=True)
+        self._database: Rdict | None = Rdict(str(folder / name), _options())
         without_log = WriteOptions()
         without_log.disable_wal = True  # type: ignore[assignment, method-assign]  # a property; its stub is wrong
         self._database.set_write_options(without_log)
@@ -123,7 +153,7 @@ class Writing:
     def __exit__(self, *_: object) -> None:
         if self._database is not None:
             self._close()
-            shutil.rmtree(self._path, ignore_errors=True)
+            shutil.rmtree(self._folder / self._name, ignore_errors=True)
         self._lock.release()
 
     def put(self, value: bytes) -> None:
@@ -142,6 +172,9 @@ class Writing:
             self._database[_META] = encode_meta(meta)
             self._database.flush()
             self._close()
+            told = self._folder / f"{_NEWEST}.new"
+            told.write_bytes(_encode(Newest(self._name, meta.offset, meta.decisions, meta.taken_ms)))
+            told.replace(self._folder / _NEWEST)
 
     def _close(self) -> None:
         if self._database is not None:

@@ -1,7 +1,7 @@
 """A snapshot: all that a machine knows after some ledger offset, in shards, and a meta record that vouches for them.
 
 Shards are numbered; the meta record has the hash of each, so one that is torn, missing, added or of another snapshot
-is found. What the meta record itself may claim is checked by `unfit` and, against the ledger, by `tip_of`.
+is found. What the meta record claims is checked by `check` and, against the ledger, by its tip.
 """
 
 from collections.abc import Iterator
@@ -27,6 +27,10 @@ class BadSnapshotError(ValueError):
     """It is torn, or not of this log: throw it away, and fold from another one or from the beginning."""
 
 
+class OtherVersionError(BadSnapshotError):
+    """Another version of the program wrote it, and may still want it: leave it, and fold from another."""
+
+
 class Meta(NamedTuple):
     """Written last. `tip`: digest of the ledger record at `offset`, the last one that was folded.
 
@@ -34,7 +38,6 @@ class Meta(NamedTuple):
     `code` wrote it, at `taken_ms` (wall clock).
     """
 
-    format: int
     ledger: str
     layout: int
     rules_version: int
@@ -60,22 +63,24 @@ _decode_shard = msgspec.msgpack.Decoder(_Coded).decode
 
 
 def encode_meta(meta: Meta) -> bytes:
-    """With a digest of its own in front."""
+    """Behind the format, and a digest of its own."""
     body = _encode(meta)
-    return digest(body) + body
+    return bytes((FORMAT,)) + digest(body) + body
 
 
 def decode_meta(value: bytes) -> Meta:
-    """BadSnapshotError if it is torn, or of a format that this program does not know."""
-    body = value[DIGEST_BYTES:]
-    if digest(body) != value[:DIGEST_BYTES]:
+    """BadSnapshotError if it is torn, OtherVersionError if this program does not know its format."""
+    if value[:1] not in {b"", bytes((FORMAT,))}:
+        message = f"it is of format {value[0]}, not {FORMAT}"
+        raise OtherVersionError(message)
+    body = value[1 + DIGEST_BYTES :]
+    if digest(body) != value[1 : 1 + DIGEST_BYTES]:
         message = "its meta record is torn"
         raise BadSnapshotError(message)
     try:
         return _decode_meta(body)
-    except ValueError as error:
-        message = f"its meta record is of another format: {error}"
-        raise BadSnapshotError(message) from error
+    except ValueError as error:  # msgspec.MsgspecError is one
+        raise BadSnapshotError(str(error)) from error
 
 
 def encode_shard(shard: Shard) -> bytes:
@@ -88,21 +93,17 @@ def hash_of(value: bytes) -> bytes:
     return digest(value)
 
 
-def unfit(meta: Meta, fold: Fold[Any], partition: int, log_id: bytes) -> str:
-    """Why this program cannot go on from there; "" if it can. `log_id` b"": any."""
-    wanted = {
-        "format": (FORMAT, meta.format),
-        "ledger": (fold.name, meta.ledger),
-        "layout": (fold.layout, meta.layout),
-        "partition": (partition, meta.partition),
-        "log": ((log_id or meta.log_id).hex(), meta.log_id.hex()),
-    }
-    for what, (mine, its) in wanted.items():
-        if mine != its:
-            return f"it is of {what} {its}, not {mine}"
+def check(meta: Meta, fold: Fold[Any], partition: int, log_id: bytes) -> None:
+    """Whether this program can go on from there: OtherVersionError, BadSnapshotError. `log_id` b"": any log's."""
+    if (meta.ledger, meta.partition) != (fold.name, partition) or log_id not in {b"", meta.log_id}:
+        message = f"it is of {meta.ledger} {meta.partition} of log {meta.log_id.hex()}"
+        raise BadSnapshotError(message)
+    if meta.layout != fold.layout:
+        message = f"it is of layout {meta.layout}, not {fold.layout}"
+        raise OtherVersionError(message)
     if meta.rules_version not in fold.rules_versions:
-        return f"it needs rules {meta.rules_version}"
-    return ""
+        message = f"it needs rules {meta.rules_version}"
+        raise OtherVersionError(message)
 
 
 class Picture:
@@ -140,7 +141,6 @@ class Picture:
         """What vouches for them. `hashes`: `hash_of` each value, in order."""
         accepted: Acceptance = self._head.accepted
         return Meta(
-            format=FORMAT,
             ledger=self._fold.name,
             layout=self._fold.layout,
             rules_version=self._fold.rules_version(self._state),

@@ -38,6 +38,7 @@ class _PoolRow(NamedTuple):
     terms: int
     version: int
     phase: int
+    touched_at: int
     counters: tuple[int, int, int, int, int, int]
     """As Totals without the SKU."""
 
@@ -124,7 +125,7 @@ def _deadlines(pools: list[Pool]) -> Iterator[Shard]:
 
 def _pool_row(pool: Pool) -> _PoolRow:
     _, *counters = pool.totals()
-    return _PoolRow(pool.sku, pool.policy, pool.terms, pool.version, pool.phase, tuple(counters))  # type: ignore[arg-type]
+    return _PoolRow(pool.sku, pool.policy, pool.terms, pool.version, pool.phase, pool.touched_at, tuple(counters))  # type: ignore[arg-type]
 
 
 def _load_core(state: Inventory, data: bytes) -> None:
@@ -142,9 +143,9 @@ def _load_core(state: Inventory, data: bytes) -> None:
 
 
 def _load_pools(state: Inventory, data: bytes) -> None:
-    for sku, policy, terms, version, phase, counters in _decode_pools(data):
+    for sku, policy, terms, version, phase, touched_at, counters in _decode_pools(data):
         pool = state.pools[sku] = Pool(len(state.pools), sku, policy, terms)
-        pool.version, pool.phase = version, Phase(phase)
+        pool.version, pool.phase, pool.touched_at = version, Phase(phase), touched_at
         pool.received, pool.available, pool.held, pool.sold, pool.written_off, pool.sequence = counters
         pool.check()
 

@@ -8,6 +8,7 @@ from streams.metrics import (
     GATEWAY,
     PAYMENT,
     PROCESS,
+    SNAPSHOT,
     WORKER,
     GatewayMetrics,
     Metric,
@@ -15,6 +16,7 @@ from streams.metrics import (
     WorkerMetrics,
     catalogue,
 )
+from streams.snapshot_metrics import SnapshotMetrics
 
 
 def value(program, name, **labels):
@@ -63,6 +65,7 @@ def test_what_a_program_shows_is_what_its_catalogue_says():
         (WorkerMetrics(), PROCESS + WORKER),
         (GatewayMetrics(), PROCESS + GATEWAY),
         (PaymentMetrics(CollectorRegistry()), PAYMENT),
+        (SnapshotMetrics(CollectorRegistry()), SNAPSHOT),
     ):
         families = {
             family.name: (family.type, family.documentation)

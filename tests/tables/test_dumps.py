@@ -46,6 +46,8 @@ def test_a_stock_standby_that_is_put_down_and_taken_up_stays_equal_to_its_owner(
         partition.record(*batch, role=rng.choice(SENDERS), after_ms=after_ms)
         partition.standby = again(partition.fold, partition.standby)
         partition.verify()
+        pools = partition.owner.pools.values()
+        assert [pool.touched_at for pool in partition.standby.pools.values()] == [pool.touched_at for pool in pools]
 
 
 def test_an_owner_that_is_put_down_and_taken_up_decides_what_it_would_have_decided():

@@ -24,7 +24,7 @@ def some(offset: int, count: int = 3) -> tuple[Meta, list[bytes]]:
     """A snapshot of nothing in particular."""
     shards = [bytes([offset % 256, number]) * 5_000 for number in range(count)]
     hashes = b"".join(map(hash_of, shards))
-    return Meta(1, "stock", 1, 1, b"L" * 16, 0, offset, b"tip", offset, hashes, "1", 1), shards
+    return Meta("stock", 1, 1, b"L" * 16, 0, offset, b"tip", offset, hashes, "1", 1), shards
 
 
 def offsets(generations: Generations) -> list[int]:
@@ -58,6 +58,19 @@ def test_the_next_snapshot_replaces_the_older_one(folder):
     for offset in (10, 20, 30):
         generations = written(folder, *some(offset))
     assert offsets(generations) == [30, 20]
+
+
+def test_a_small_file_says_what_the_newest_one_goes_up_to(folder):
+    generations = Generations(folder)
+    assert generations.newest().offset == -1
+    written(folder, *some(10))
+    written(folder, *some(20))
+    newest = generations.newest()
+    assert (newest.offset, newest.decisions, newest.name) == (20, 20, generations.found()[0].name)
+    generations.discard("a" if newest.name == "b" else "b")
+    assert generations.newest() == newest
+    generations.discard(newest.name)
+    assert generations.newest().offset == -1
 
 
 def test_one_that_is_left_before_its_end_is_gone_and_the_others_stay(folder):

@@ -8,8 +8,7 @@ from domain.outcomes import InvariantViolatedError
 from domain.stock import Adjust
 from streams.effects import Publish, Rebuild, Role
 from streams.machine import Member, PartitionMachine
-from tables.orders import OrderFold
-from tables.snapshot import BadSnapshotError, Picture, decode_meta, encode_meta, hash_of, unfit
+from tables.snapshot import BadSnapshotError, OtherVersionError, Picture, check, decode_meta, encode_meta, hash_of
 from tables.stock import StockFold
 from tests.properties.content import content
 from tests.streams.hand import LOG_ID, Hand
@@ -139,25 +138,28 @@ def test_a_torn_meta_record_is_found():
 
 @pytest.mark.parametrize(
     ("change", "why"),
-    [
-        ({"format": 2}, "format 2"),
-        ({"layout": 99}, "layout 99"),
-        ({"ledger": "order"}, "ledger order"),
-        ({"partition": 1}, "partition 1"),
-        ({"log_id": b"M" * 16}, "log 4d"),
-        ({"rules_version": 77}, "rules 77"),
-    ],
+    [({"ledger": "order"}, "of order 0"), ({"partition": 1}, "of stock 1"), ({"log_id": b"M" * 16}, "log 4d4d")],
 )
-def test_a_snapshot_of_something_else_or_of_the_future_is_unfit(change, why):
+def test_a_snapshot_of_something_else_is_found(change, why):
     meta, _ = taken(sale()[1].machine)
-    assert unfit(meta, StockFold(), 0, LOG_ID) == ""
-    assert unfit(meta, StockFold(), 0, b"") == ""
-    assert why in unfit(meta._replace(**change), StockFold(), 0, LOG_ID)
+    check(meta, StockFold(), 0, LOG_ID)
+    check(meta, StockFold(), 0, b"")
+    with pytest.raises(BadSnapshotError, match=why) as told:
+        check(meta._replace(**change), StockFold(), 0, LOG_ID)
+    assert not isinstance(told.value, OtherVersionError)
 
 
-def test_another_fold_is_unfit():
+@pytest.mark.parametrize(("change", "why"), [({"layout": 99}, "layout 99"), ({"rules_version": 77}, "rules 77")])
+def test_a_snapshot_of_another_version_is_left_to_it(change, why):
     meta, _ = taken(sale()[1].machine)
-    assert "ledger" in unfit(meta, OrderFold(), 0, LOG_ID)
+    with pytest.raises(OtherVersionError, match=why):
+        check(meta._replace(**change), StockFold(), 0, LOG_ID)
+
+
+def test_a_meta_record_of_another_format_is_left_to_its_version():
+    value = encode_meta(taken(sale()[1].machine)[0])
+    with pytest.raises(OtherVersionError, match="format 2"):
+        decode_meta(b"\x02" + value[1:])
 
 
 def test_a_machine_of_another_log_or_partition_does_not_take_it():
