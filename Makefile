@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 SEEDS ?= 2000
+SOAK_MINUTES ?= 20
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 
@@ -14,7 +15,7 @@ sum = $(firstword $(shell $(1) | cksum))
 LOCKED := .venv/.locked-$(call sum,cat requirements.lock)
 INSTALLED := .venv/.installed-$(call sum,(pwd; cat requirements.lock pyproject.toml))
 
-.PHONY: install demo check test simulate chaos bench docs lock clean
+.PHONY: install demo check test simulate chaos bench soak docs lock clean
 
 install: $(INSTALLED) ## Make .venv and put the turnstile command into it
 
@@ -41,6 +42,9 @@ chaos: $(INSTALLED) ## Only the tests that kill, pause and cut off processes
 
 bench: $(INSTALLED) ## Measure every scenario, at least 5 rounds each, and audit them: half an hour; one: turnstile bench NAME
 	@$(BIN)/python -m bench
+
+soak: $(INSTALLED) ## 20 minutes of sales and faults; memory must stand still: make soak SOAK_MINUTES=2
+	@$(BIN)/python -m bench.soak --minutes $(SOAK_MINUTES)
 
 docs: $(INSTALLED) ## Write docs/reference from the source
 	@$(BIN)/python -m ops.reference

@@ -8,7 +8,7 @@ import msgspec
 
 from bench.child import Child, child
 from bench.latency import Latencies
-from bench.system import Cpu
+from bench.system import HOLD_MS, Cpu
 from ops.deployment import Deployment
 from streams.topics import partition_of
 
@@ -37,6 +37,7 @@ class Stock(msgspec.Struct, frozen=True, tag=True):
     skus: list[str]
     units: int = UNITS
     price: int = PRICE
+    hold_ms: int = HOLD_MS
 
 
 class Load(msgspec.Struct, frozen=True, tag=True):
@@ -80,9 +81,9 @@ class Loader:
         self._process = process
         self._deployment = deployment
 
-    async def stock(self, skus: list[str]) -> None:
+    async def stock(self, skus: list[str], hold_ms: int = HOLD_MS) -> None:
         """Put them on sale."""
-        await self._ask(Stock(skus), int)
+        await self._ask(Stock(skus, hold_ms=hold_ms), int)
 
     async def load(self, load: Load) -> Measured:
         """Make it, and wait for its last decision."""

@@ -128,7 +128,7 @@ async def _run(where: Where) -> None:
         async def answer(what: Stock | Load) -> object:
             if isinstance(what, Load):
                 return await _Run(service, what).run()
-            await open_skus(service, what.skus, what.price, what.units)
+            await open_skus(service, what.skus, what.price, what.units, what.hold_ms)
             return len(what.skus)
 
         await serve(Stock | Load, answer)

@@ -82,12 +82,12 @@ async def gateway_service(data_dir: Path, servers: str, topics: Topics) -> Async
         await asyncio.gather(working, return_exceptions=True)
 
 
-async def open_skus(service: Service, skus: Sequence[str], price: int, units: int) -> None:
+async def open_skus(service: Service, skus: Sequence[str], price: int, units: int, hold_ms: int = HOLD_MS) -> None:
     """SKUs on sale, `price` in cents; sold out from the start with 0 `units`. AssertionError if one is refused."""
     for first in range(0, len(skus), OPENED_AT_ONCE):
         some = skus[first : first + OPENED_AT_ONCE]
         await _operate(
-            service, [SetPolicy(sku, 0, price, "EUR", LIMIT, HOLD_MS, service.keys.customer_id) for sku in some]
+            service, [SetPolicy(sku, 0, price, "EUR", LIMIT, hold_ms, service.keys.customer_id) for sku in some]
         )
         if units:
             await _operate(service, [Adjust(sku, units, "initial", "bench") for sku in some])

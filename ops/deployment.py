@@ -67,8 +67,8 @@ class Deployment:
 
     @property
     def broker_pid(self) -> int | None:
-        """Of the embedded broker; None if it is somebody else's."""
-        return self._broker.pid if self._broker else None
+        """Of the embedded broker; None while it is down, or if it is somebody else's."""
+        return self._broker.pid if self._broker and self._broker.is_running else None
 
     async def start(self) -> None:
         """Return when every gateway takes requests and every partition decides.
