@@ -22,7 +22,7 @@ import uvloop
 from bench import compare, docs
 from bench.plots import plot
 from bench.progress import Progress
-from bench.report import markdown
+from bench.report import machine_lines, markdown
 from bench.result import RESULTS, Result, ResultError, load, save
 from bench.runner import run
 from bench.scenario import Plan
@@ -78,7 +78,7 @@ def _show(result: Result, folder: Path, *, as_json: bool) -> None:
     path = save(result, folder)
     plots = plot(result, folder)
     table = markdown(result)
-    path.with_suffix(".md").write_text(table, encoding="utf-8")
+    path.with_suffix(".md").write_text(f"{table}\n{machine_lines(result)}\n", encoding="utf-8")
     print(msgspec.json.encode(result).decode() if as_json else table, flush=True)
     print(f"kept: {', '.join(one.name for one in (path, path.with_suffix('.md'), *plots))}", file=sys.stderr)
 

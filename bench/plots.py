@@ -10,6 +10,9 @@ from bench.result import RESULTS, Result, names, spread
 PANEL_INCHES = (6.0, 0.5)
 """Width of a panel, and what each arm adds to its height."""
 HEAD_INCHES = 1.2
+PANELS_ACROSS = 2
+LOG_FROM = 30
+"""Arms further apart than this are drawn on a logarithmic scale: else the small ones would not be seen."""
 
 
 def plot(result: Result, folder: Path = RESULTS) -> list[Path]:
@@ -29,16 +32,20 @@ def plot(result: Result, folder: Path = RESULTS) -> list[Path]:
 def _bars(result: Result) -> Figure:
     columns = names(result.figures)
     height = HEAD_INCHES + PANEL_INCHES[1] * len(result.figures)
-    figure = Figure(figsize=(PANEL_INCHES[0], height * len(columns)), layout="constrained")
-    figure.suptitle(result.scenario)
+    rows = -(-len(columns) // PANELS_ACROSS)
+    figure = Figure(figsize=(PANEL_INCHES[0] * PANELS_ACROSS, height * rows), layout="constrained")
+    figure.suptitle(f"{result.scenario}: median, lowest to highest of {result.rounds} rounds")
     for number, name in enumerate(columns, 1):
-        axes = figure.add_subplot(len(columns), 1, number)
+        axes = figure.add_subplot(rows, PANELS_ACROSS, number)
         arms = [arm for arm in result.figures if name in result.figures[arm]]
         ranges = [spread(result.figures[arm][name]) for arm in arms]
         errors = [[one.median - one.least for one in ranges], [one.most - one.median for one in ranges]]
         axes.barh(arms, [one.median for one in ranges], xerr=errors, capsize=3)
         axes.invert_yaxis()
-        axes.set_xlabel(f"{name}: median, lowest to highest of {result.rounds} rounds")
+        axes.set_xlabel(name)
+        medians = [one.median for one in ranges]
+        if min(medians) > 0 and max(medians) > LOG_FROM * min(medians):
+            axes.set_xscale("log")
     return figure
 
 

@@ -107,8 +107,10 @@ def test_two_results_are_compared_by_their_medians():
 
 @pytest.mark.slow
 def test_a_result_is_drawn_with_its_curves(tmp_path):
+    """Of arms that are far apart, too."""
     curves = {"fast": {"line": [(0.0, 1.0), (1.0, 2.0)]}, "slow": {}}
-    paths = plot(result(curves=curves), tmp_path)
+    figures = {"fast": {"work_per_s": [1.0, 2.0]}, "slow": {"work_per_s": [1000.0, 900.0]}}
+    paths = plot(result(curves=curves, figures=figures), tmp_path)
     assert [path.name for path in paths] == ["test.svg", "test.curves.svg"]
     assert all("</svg>" in path.read_text() for path in paths)
     assert [path.name for path in plot(result(quick=True), tmp_path)] == ["test.quick.svg"]
