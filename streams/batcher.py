@@ -146,8 +146,8 @@ class Batcher(Generic[C]):
     """Batches for all partitions of one commands topic, by one role. Use inside one event loop.
 
     `on_acked` and `on_broken` (why a producer is replaced) are called at once and must not raise or take long.
-    Pacing: at most one batch is started per partition every `pace_ms`, the first of an idle partition at once, so
-    that a busy partition gets few large records instead of many small ones.
+    Pacing: at most one batch is started per partition every `pace_ms`, the first of an idle partition and what fills
+    a record at once, so that a busy partition gets few large records instead of many small ones.
     """
 
     def __init__(
@@ -254,9 +254,9 @@ class Batcher(Generic[C]):
                     await self._hand(lane, batch)
 
     async def _turn(self, lane: _Lane[C]) -> None:
-        """Wait until the next batch may start: its pace, room in the window, a producer that works."""
+        """Wait until the next batch may start: its pace (unless it is full), room in the window, a working producer."""
         delay_s = lane.started_s + self._pace_s - self._loop.time()
-        if delay_s > 0:
+        if delay_s > 0 and len(lane.queue) < BATCH_COMMANDS_MAX:
             await asyncio.sleep(delay_s)
         await self._mend(lane)
         while len(lane.unacked) >= WINDOW:

@@ -1,13 +1,14 @@
 """Every scenario, in the order in which `make bench` runs them."""
 
 from bench.scenario import Scenario
-from bench.scenarios import contention, end_to_end, expiry, hot_sku, http, journey, rf3, takeover
+from bench.scenarios import contention, end_to_end, expiry, flat, hot_sku, http, journey, rf3, takeover
 
 _ALL = (
     hot_sku.SCENARIO,
     end_to_end.SCENARIO,
     http.SCENARIO,
     contention.SCENARIO,
+    flat.SCENARIO,
     expiry.SCENARIO,
     takeover.SCENARIO,
     rf3.SCENARIO,

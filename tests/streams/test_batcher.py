@@ -153,6 +153,15 @@ async def test_batches_of_a_partition_are_paced_and_the_first_is_not():
     assert next(handed_at - begun for partition, _, handed_at in wire.handed if partition == 1) < 0.4
 
 
+async def test_what_fills_a_record_does_not_wait_for_the_pace():
+    wire = Wire()
+    async with Running(wire, pace_ms=60_000) as batcher:
+        for number in range(3 * BATCH_COMMANDS_MAX):
+            batcher.submit(0, reserve(number))
+        assert await batcher.flush(5)
+    assert len(wire.handed) == 3
+
+
 @given(st.lists(st.tuples(st.integers(0, 1024), st.booleans()), min_size=1, max_size=300))
 def test_no_record_is_over_the_limits_and_no_command_is_lost(sizes):
     """Alternating kinds are the worst case: each command starts a run of its own."""

@@ -1,0 +1,71 @@
+"""An owner's partition machine on a log in memory: deciding in this process, without Kafka and without waiting."""
+
+from random import Random
+
+from domain.outcomes import Outcome
+from domain.roles import Role
+from streams.effects import AppendClaim, Publish
+from streams.machine import Member, PartitionMachine
+from streams.records import (
+    GENESIS,
+    LOG_ID_BYTES,
+    NONCE_BYTES,
+    Genesis,
+    LedgerRecord,
+    command_digest,
+    digest,
+    encode_body,
+    encode_genesis,
+    encode_ledger,
+)
+from streams.stock_records import BATCHES, StockCommand
+from tables.stock import StockFold
+
+LOG_ID = bytes(LOG_ID_BYTES)
+ME = Member("bench", "bench@1", "bench")
+
+
+class LoneMachine:
+    """Nothing is kept of the log but its ends. `clk`: log time, in ms, moved by hand."""
+
+    def __init__(self, clk: int) -> None:
+        self.clk = clk
+        self.machine = PartitionMachine(StockFold(), 0, ME, Random(1), log_id=LOG_ID)
+        self._number = 0
+        genesis = Genesis(LOG_ID, 1, 0)
+        bound = command_digest(clk, encode_genesis(genesis))
+        body = encode_body(genesis._replace(cmd_digest=bound))
+        first = encode_ledger(LedgerRecord(GENESIS, 0, bytes(NONCE_BYTES), 0, digest(body), body))
+        self.machine.on_ledger(0, clk, first)
+        self.machine.on_caught_up(1)
+        self.machine.claim("bench")
+        claim = next(effect for effect in self.machine.take() if isinstance(effect, AppendClaim))
+        self.machine.on_claim_appended(claim.nonce, 1)
+        self.machine.take()
+
+    def batch(self, role: Role, commands: list[StockCommand]) -> bytes:
+        """A commands record."""
+        self._number += 1
+        return BATCHES.encode(LOG_ID, role, "bench@1/stock/bench", self._number, commands)
+
+    def decide(self, value: bytes) -> bytes:
+        """Decide a commands record, and have it accepted and published; its outcomes. AssertionError if it is not."""
+        machine = self.machine
+        machine.on_clock(0, self.clk)
+        machine.submit(machine.next_command, self.clk, value)
+        append = machine.decide()
+        if append is None:
+            message = f"nothing was decided: {machine.take()}"
+            raise AssertionError(message)
+        machine.on_appended(append.token, machine.ledger_next)
+        for effect in machine.take():
+            if isinstance(effect, Publish):
+                machine.on_published(effect.ledger_offset)
+        return append.outcomes
+
+    def expect(self, outcome: Outcome, role: Role, commands: list[StockCommand]) -> None:
+        """AssertionError if they do not all come to that."""
+        outcomes = set(self.decide(self.batch(role, commands)))
+        if outcomes != {outcome}:
+            message = f"{outcome} was expected, not {outcomes}"
+            raise AssertionError(message)
