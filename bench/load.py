@@ -44,7 +44,7 @@ class Load(msgspec.Struct, frozen=True, tag=True):
     """Reservations of one unit, each of any of the SKUs and by another customer, for so many seconds.
 
     Closed: `clients` that each wait for a decision before they ask again. Open: `rate_per_s`, each due at its time
-    whatever became of those before. With `moments`, when each was due and decided is told too.
+    whatever became of those before; with `moments`, when each was due and decided is told too.
     """
 
     skus: list[str]
@@ -65,11 +65,15 @@ class Moment(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Measured(msgspec.Struct, frozen=True):
-    """`seconds` from the first request due to the last decision seen. `shed`: not taken (queue full, broker away)."""
+    """`seconds` from the first request due to the last decision seen, `cpu_s` of the load process in that time.
+
+    `shed`: not taken, because the queue was full or the broker away.
+    """
 
     decided: int
     shed: int
     seconds: float
+    cpu_s: float
     latencies: str
     moments: list[Moment] = []
 
@@ -91,9 +95,9 @@ class Loader:
 
     async def figures(self, load: Load) -> Mapping[str, float]:
         """Make it: decisions a second, latencies, CPU a decision of every process."""
-        cpu = Cpu(self._deployment, gateway=self._process.pid)
+        cpu = Cpu(self._deployment)
         measured = await self.load(load)
-        spent = cpu.per(measured.decided)
+        spent = {**cpu.per(measured.decided), "gateway_cpu_us": measured.cpu_s / measured.decided * 1e6}
         latencies = Latencies()
         latencies.merge(measured.latencies)
         shed = {"shed_ratio": measured.shed / (measured.shed + measured.decided)} if load.rate_per_s else {}

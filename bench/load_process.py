@@ -11,6 +11,7 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import uvloop
@@ -25,23 +26,40 @@ from domain.stock import Reserve
 from gateway.problems import ProblemError
 from gateway.service import Service
 from gateway.view import Answer
+from streams.batcher import Seat
+from streams.stock_records import StockCommand
 from streams.topics import named
 
 BURST_MAX = 500
 """Requests sent in one turn of the loop: who is late still lets answers in."""
+NOT_AFTER_MS = 60_000
+SHED_S = 0.001
 LAST_S = 60.0
 """For the last decisions, after the last request."""
 
 
+class _Target(NamedTuple):
+    """A SKU, its partition, and how the holds of this run begin there."""
+
+    sku: str
+    partition: int
+    prefix: bytes
+
+
 class _Run:
-    """One load, made by this process."""
+    """One load, made by this process. What a request costs here is in the gateway's CPU, so it is kept small."""
 
     def __init__(self, service: Service, load: Load) -> None:
         self._service = service
         self._load = load
         self._loop = asyncio.get_running_loop()
         self._rng = random.Random(7)
-        self._prefix = os.urandom(6)
+        life = os.urandom(6)
+        partitions = [service.partition_of(sku) for sku in load.skus]
+        self._targets = [
+            _Target(sku, partition, partition.to_bytes(2, "big") + life)
+            for sku, partition in zip(load.skus, partitions, strict=True)
+        ]
         self._number = 0
         self._open = 0
         self._shed = 0
@@ -53,29 +71,31 @@ class _Run:
 
     async def run(self) -> Measured:
         """AssertionError for an answer that was not asked for; TimeoutError if one does not come."""
-        begun_s = time.monotonic()
+        begun_s, cpu_s = time.monotonic(), time.process_time()
         await (self._closed(begun_s) if self._load.clients else self._opened(begun_s))
         async with asyncio.timeout(LAST_S):
             while self._open:
                 self._done.clear()
                 await self._done.wait()
-        seconds = time.monotonic() - begun_s
+        seconds, cpu_s = time.monotonic() - begun_s, time.process_time() - cpu_s
         if self._wrong is not None:
             message = f"{self._wrong} instead of {self._wanted}"
             raise AssertionError(message)
         latencies = Latencies(self._waits).encoded()
-        return Measured(len(self._waits), self._shed, seconds, latencies, self._moments)
+        return Measured(len(self._waits), self._shed, seconds, cpu_s, latencies, self._moments)
 
     async def _closed(self, begun_s: float) -> None:
         end_s = begun_s + self._load.seconds
 
         async def client() -> None:
             while (now_s := time.monotonic()) < end_s:
-                decided = self._ask(now_s)
-                if decided is None:
-                    await asyncio.sleep(0.001)
+                asked = self._ask()
+                if asked is None:
+                    await asyncio.sleep(SHED_S)
                 else:
-                    await decided
+                    seat, _ = asked
+                    seat.decided = decided = self._loop.create_future()
+                    self._note(now_s, await decided)
 
         await asyncio.gather(*(client() for _ in range(self._load.clients)))
 
@@ -86,40 +106,45 @@ class _Run:
         while sent < total:
             due = min(total, sent + BURST_MAX, int((time.monotonic() - begun_s) * rate) + 1)
             while sent < due:
-                self._ask(begun_s + sent / rate)
+                asked = self._ask()
+                if asked is not None:
+                    seat, partition = asked
+                    self._open += 1
+                    seat.decided = self._loop.create_future()
+                    seat.decided.add_done_callback(partial(self._on_decided, begun_s + sent / rate, partition))
                 sent += 1
             await asyncio.sleep(max(0.0, begun_s + sent / rate - time.monotonic()))
 
-    def _ask(self, due_s: float) -> asyncio.Future[Answer] | None:
-        """None if it is not taken."""
-        service, skus = self._service, self._load.skus
-        sku = skus[int(self._rng.random() * len(skus))]
-        partition = service.partition_of(sku)
+    def _ask(self) -> tuple[Seat[StockCommand], int] | None:
+        """A request on its way, and its partition; None if it is not taken."""
+        service, targets = self._service, self._targets
+        sku, partition, prefix = targets[int(self._rng.random() * len(targets))]
         self._number += 1
         number = self._number.to_bytes(8, "big")
-        hold = hold_id(partition.to_bytes(2, "big") + self._prefix + number)
-        not_after_ms = service.logtime.now_ms(partition) + 60_000
+        not_after_ms = service.logtime.now_ms(partition) + NOT_AFTER_MS
+        hold = hold_id(prefix + number)
         command = Reserve(hold, sku, number, 1, not_after_ms, number, self._load.max_price)
         try:
-            seat = service.submit(service.customers, partition, command)
+            return service.submit(service.customers, partition, command), partition
         except ProblemError:
             self._shed += 1
             return None
-        self._open += 1
-        seat.decided = decided = self._loop.create_future()
-        decided.add_done_callback(partial(self._on_decided, due_s, partition))
-        return decided
 
     def _on_decided(self, due_s: float, partition: int, decided: asyncio.Future[Answer]) -> None:
-        now_s = time.monotonic()
-        if (answer := decided.result()).outcome != self._wanted:
-            self._wrong = answer
-        self._waits.append(now_s - due_s)
+        now_s = self._note(due_s, decided.result())
         if self._load.moments:
             self._moments.append(Moment(due_s, now_s, partition))
         self._open -= 1
         if not self._open:
             self._done.set()
+
+    def _note(self, due_s: float, answer: Answer) -> float:
+        """Seconds of the monotonic clock, now."""
+        now_s = time.monotonic()
+        if answer.outcome != self._wanted:
+            self._wrong = answer
+        self._waits.append(now_s - due_s)
+        return now_s
 
 
 async def _run(where: Where) -> None:

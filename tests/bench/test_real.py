@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from bench.__main__ import INTERRUPTED
+from bench.load import Load, loading, spread
 from bench.runner import run
 from bench.scenario import Plan
 from bench.scenarios.hot_sku import SCENARIO
@@ -20,6 +21,14 @@ from streams.kafka_log import KafkaLog
 pytestmark = pytest.mark.integration
 ARMS = ("granted-100", "refused-100", "floor-granted-100")
 END_S = 60.0
+
+
+async def loaded(deployment):
+    """Figures of a load from a process of its own, whose requests are all refused for their price."""
+    async with loading(deployment) as loader:
+        skus = spread(deployment.partitions)
+        await loader.stock(skus)
+        return await loader.figures(Load(skus, 0.5, rate_per_s=200, max_price=1))
 
 
 async def test_a_real_run_is_measured_and_a_record_that_no_owner_wrote_fails_it():
@@ -32,6 +41,7 @@ async def test_a_real_run_is_measured_and_a_record_that_no_owner_wrote_fails_it(
             audit = session.violations
 
             async def violations():
+                loads.append(await loaded(session._deployment))
                 clean.append(await audit())
                 topic = session._deployment.topics.stock_ledger.name
                 async with KafkaLog(session._deployment.servers) as log:
@@ -48,12 +58,14 @@ async def test_a_real_run_is_measured_and_a_record_that_no_owner_wrote_fails_it(
             session.measure = measured
             yield session
 
-    figures = []
+    figures, loads = [], []
     scenario = SCENARIO._replace(arms=ARMS, goals=(), session=planted)
     result = await run(scenario, Plan(quick=True), 1, lambda *_: None)
     assert clean == [0]
     assert len(figures) == len(ARMS)
     assert all(value > 0 for one in figures for value in one.values())
+    assert loads[0]["decisions_per_s"] > 0
+    assert {"p50_ms", "p99_ms", "worker_cpu_us", "gateway_cpu_us", "broker_cpu_us", "shed_ratio"} <= loads[0].keys()
     assert (result.failed, result.figures) == (True, {})
 
 
