@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
         if arguments[:1] == ["compare"]:
             return _compare(arguments[1:])
         if arguments == ["docs"]:
-            print(docs.write(tuple(CATALOGUE)))
+            print(docs.write(CATALOGUE))
             return 0
         return _measure(arguments)
     except ResultError as error:

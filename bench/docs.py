@@ -1,9 +1,13 @@
 """Writes docs/benchmarks.md from the results that lie in bench/results."""
 
+import inspect
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 
-from bench.report import machine_lines, markdown
-from bench.result import RESULTS, Result, load, path_of
+from bench.report import body, machine_lines
+from bench.result import RESULTS, load, path_of
+from bench.scenario import Scenario
 
 PAGE = Path(__file__).parents[1] / "docs/benchmarks.md"
 HEAD = """# Benchmarks
@@ -20,23 +24,31 @@ all of its log: one with a violation fails, and has no speed.
 
 Absolute figures are of one machine on one day. Ratios between arms, and bounds on them, are what should hold elsewhere.
 """
-EMPTY = "\nNothing has been measured here yet: `make bench`.\n"
+NOT_YET = "Not measured here yet.\n"
 
 
-def page(catalogue: tuple[str, ...], folder: Path = RESULTS) -> str:
-    """The page of the scenarios that have a full result, in the catalogue's order."""
-    results = [load(path) for name in catalogue if (path := path_of(name, quick=False, folder=folder)).exists()]
-    if not results:
-        return HEAD + EMPTY
-    return HEAD + "\n" + "\n".join(_section(result) for result in results)
+def page(catalogue: Mapping[str, Scenario], folder: Path = RESULTS) -> str:
+    """Every scenario in the catalogue's order: its question, how it is asked, and its last full result."""
+    return "\n".join(
+        [HEAD, *(_section(one, path_of(name, quick=False, folder=folder)) for name, one in catalogue.items())]
+    )
 
 
-def write(catalogue: tuple[str, ...], folder: Path = RESULTS, target: Path = PAGE) -> Path:
+def write(catalogue: Mapping[str, Scenario], folder: Path = RESULTS, target: Path = PAGE) -> Path:
     """Where it was written. ResultError for a broken result."""
     target.write_text(page(catalogue, folder), encoding="utf-8")
     return target
 
 
-def _section(result: Result) -> str:
-    text = markdown(result).replace("### ", "## ", 1)
-    return f"{text}\n`turnstile bench {result.scenario}` on: {machine_lines(result)}.\n"
+def _section(scenario: Scenario, path: Path) -> str:
+    lines = [f"## {scenario.name}", "", scenario.question, "", _how(scenario), ""]
+    if not path.exists():
+        return "\n".join([*lines, NOT_YET])
+    result = load(path)
+    measured = f"`turnstile bench {scenario.name}` on: {machine_lines(result)}."
+    return "\n".join([*lines, body(result), measured, ""])
+
+
+def _how(scenario: Scenario) -> str:
+    """What its module says of it."""
+    return inspect.cleandoc(sys.modules[scenario.session.__module__].__doc__ or "")

@@ -2,33 +2,31 @@
 
 from collections.abc import Mapping
 
-from bench.result import Result, names, spread
+from bench.result import Judged, Result, names, spread
 
 THOUSANDS = 1_000
 WHOLE = 100
 
 
 def markdown(result: Result) -> str:
-    """Heading, table, goals. A failed run has neither."""
-    lines = [f"### {result.scenario}", "", result.question, ""]
+    """Heading, question, `body`."""
+    return f"### {result.scenario}\n\n{result.question}\n\n{body(result)}"
+
+
+def body(result: Result) -> str:
+    """The table and the goals. A failed run has neither."""
     if result.failed:
-        return "\n".join(
-            [*lines, f"**Failed**: the auditor found {result.violations} violations, so it has no speed.", ""]
-        )
+        return f"**Failed**: the auditor found {result.violations} violations, so it has no speed.\n"
     quick = ", quick: its figures mean little" if result.quick else ""
-    lines += _table(result.figures)
-    lines += [
-        "",
-        f"Median (lowest to highest) of {result.rounds} rounds in turn, {result.took_s:.0f} s{quick}. Audited.",
-        "",
-    ]
+    took = f"Median (lowest to highest) of {result.rounds} rounds in turn, {result.took_s:.0f} s{quick}. Audited."
+    lines = [*_table(result.figures), "", took, ""]
     if result.goals:
-        lines += ["| goal | measured | |", "|---|---:|---|"]
-        lines += [
-            f"| {one.goal} | {number(one.value)} | {'reached' if one.met else 'missed'} |" for one in result.goals
-        ]
-        lines.append("")
+        lines += ["| goal | measured | |", "|---|---:|---|", *map(_goal, result.goals), ""]
     return "\n".join(lines)
+
+
+def _goal(goal: Judged) -> str:
+    return f"| {goal.goal} | {number(goal.value)} | {'reached' if goal.met else 'missed'} |"
 
 
 def _table(figures: Mapping[str, Mapping[str, list[float]]]) -> list[str]:

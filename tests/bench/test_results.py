@@ -9,6 +9,8 @@ from bench.plots import plot
 from bench.progress import Progress
 from bench.report import markdown, number
 from bench.result import Judged, Result, ResultError, load, path_of, save
+from bench.scenario import Scenario
+from tests.bench.scenarios import Rounds, scenario
 
 
 def result(**changes) -> Result:
@@ -30,6 +32,10 @@ def result(**changes) -> Result:
         ],
     }
     return Result(**{**plain, **changes})
+
+
+def named(*names: str) -> dict[str, Scenario]:
+    return {name: scenario(Rounds({}), name=name) for name in names}
 
 
 FAILED = {"violations": 2, "figures": {}, "goals": []}
@@ -65,7 +71,7 @@ def test_a_failed_run_shows_no_speed_anywhere(tmp_path):
     assert "2 violations" in markdown(failed)
     assert "|" not in markdown(failed)
     assert plot(failed, tmp_path) == []
-    assert "2 violations" in docs.page(("test",), save(failed, tmp_path).parent)
+    assert "2 violations" in docs.page(named("test"), save(failed, tmp_path).parent)
     with pytest.raises(ResultError, match="it has no speed"):
         compare.compare(result(), failed)
 
@@ -116,16 +122,19 @@ def test_a_result_is_drawn_with_its_curves(tmp_path):
     assert [path.name for path in plot(result(quick=True), tmp_path)] == ["test.quick.svg"]
 
 
-def test_the_page_has_the_full_results_in_the_catalogues_order(tmp_path):
+def test_the_page_has_every_scenario_in_order_with_its_last_full_result(tmp_path):
     for name in ("b", "a"):
         save(result(scenario=name), tmp_path)
     save(result(scenario="c", quick=True), tmp_path)
-    page = docs.page(("a", "b", "c"), tmp_path)
-    assert [line for line in page.splitlines() if line.startswith("## ")] == ["## a", "## b"]
-    assert "`turnstile bench a` on: cores 2." in page
-    assert "Nothing has been measured" in docs.page(("c",), tmp_path)
-    written = docs.write(("a",), tmp_path, tmp_path / "page")
-    assert written.read_text() == docs.page(("a",), tmp_path)
+    page = docs.page(named("a", "b", "c"), tmp_path)
+    sections = dict(part.split("\n", 1) for part in page.split("\n## ")[1:])
+    assert list(sections) == ["a", "b", "c"]
+    assert all("Which one is faster?\n\nA scenario in memory" in text for text in sections.values())
+    assert "| fast | 200 (100 to 300) |" in sections["a"]
+    assert "`turnstile bench a` on: cores 2." in sections["a"]
+    assert sections["c"].endswith("Not measured here yet.\n")
+    written = docs.write(named("a"), tmp_path, tmp_path / "page")
+    assert written.read_text() == docs.page(named("a"), tmp_path)
 
 
 def test_progress_is_a_line_a_step_with_the_time_left(monkeypatch):
