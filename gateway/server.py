@@ -9,6 +9,8 @@ from collections.abc import Callable, Generator
 import uvicorn
 from starlette.types import ASGIApp
 
+from gateway.joining import Protocol
+
 DRAIN_S = 10
 """Longer than anybody waits for an answer (5 s)."""
 KEEP_ALIVE_S = 65
@@ -24,7 +26,7 @@ class Server(uvicorn.Server):
                 app,
                 host,
                 port,
-                http="httptools",
+                http=Protocol,
                 ws="none",
                 lifespan="off",
                 log_config=None,

@@ -73,6 +73,7 @@ class Service:
         address_key: bytes,
     ) -> None:
         self.keys = keys
+        self._customer_key = keys.customer_id
         self.partitions = identity.partitions
         self.log = Log("gateway", gateway=settings.gateway)
         self.metrics = GatewayMetrics()
@@ -232,7 +233,7 @@ class Service:
     def check_customer_key(self, sku: str) -> None:
         """ProblemError (503) if the SKU's customers are hashed with a key that is not ours: limits would not hold."""
         pool = self.view.pools.get(sku)
-        if pool is not None and pool.customer_key != self.keys.customer_id:
+        if pool is not None and pool.customer_key != self._customer_key:
             raise ProblemError(Problem.WRONG_KEY)
 
     def check_backlog(self, batcher: Batcher[Any], partition: int) -> None:
