@@ -139,7 +139,7 @@ class Snapshots:
         for value in picture.shards():
             hashes += hash_of(value)
             await asyncio.to_thread(write_frame, pipe, Kind.SHARD, value)
-            if not machine.standstill.on:
+            if not picture.stands():
                 message = "a takeover came first"
                 raise LeftError(message)
         meta = encode_meta(picture.meta(bytes(hashes), self._me.code, wall_ms()))

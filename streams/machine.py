@@ -224,8 +224,8 @@ class PartitionMachine:
             self._claimed(timestamp_ms, record, follows_yield=yielded)
         elif verdict is Verdict.GENESIS:
             self._check_genesis()
-        elif verdict is Verdict.BROKEN and self.restored and self.role is Role.COLD:
-            message = "the ledger does not go on from here"
+        elif verdict is Verdict.BROKEN and self.restored and decided is not None and self._follows(record, decided):
+            message = f"src {decided.src} follows, and its totals do not: {decided.details!r}"
             raise InvariantViolatedError(message)
         else:
             self._dropped(verdict, offset)
@@ -245,6 +245,10 @@ class PartitionMachine:
 
     def _lawful(self, decided: Decided) -> bool:
         return self.fold.lawful(self.state, decided, evolved=False)
+
+    def _follows(self, record: LedgerRecord, decided: Decided) -> bool:
+        """Whether its owner decided it on what is accepted here."""
+        return decided.src == self.accepted.src + 1 and self.accepted.chains(record)
 
     def _check_genesis(self) -> None:
         genesis = self.accepted.genesis

@@ -5,6 +5,7 @@ shards are on the disk. One process at a time writes (`lock`); readers need no l
 under their hands fails its hashes.
 """
 
+import math
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,9 +57,9 @@ class Generations:
         self._folder = folder
 
     def found(self) -> list[Found]:
-        """What lies there, the newest first, the unreadable last."""
+        """What lies there: first what cannot be read, then the newest."""
         found = [self._look(name) for name in NAMES if self._path(name).exists()]
-        return sorted(found, key=lambda one: one.meta.offset if one.meta else -1, reverse=True)
+        return sorted(found, key=lambda one: -one.meta.offset if one.meta else -math.inf)
 
     def _look(self, name: str) -> Found:
         try:

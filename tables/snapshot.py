@@ -115,6 +115,7 @@ class Picture:
         if genesis is None or newest is None or newest[0] != machine.accepted.offset:
             message = f"partition {machine.partition} has no tip at {machine.accepted.offset}"
             raise ValueError(message)
+        self._machine = machine
         self._fold = machine.fold
         self._state = machine.state
         self._genesis = genesis
@@ -127,6 +128,15 @@ class Picture:
             outbox.pending,
             takeover.last_claim_ms,
             takeover.disturbances,
+        )
+
+    def stands(self) -> bool:
+        """Whether the machine still knows just that: false as soon as it has gone on. Ask after each shard."""
+        machine = self._machine
+        return (
+            machine.standstill.on
+            and machine.state is self._state
+            and machine.accepted.offset == self._head.accepted.offset
         )
 
     def shards(self) -> Iterator[bytes]:

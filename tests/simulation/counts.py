@@ -71,6 +71,10 @@ MUST_HAPPEN = {
     "looks failed": "looks never answered",
     "looks slow": "looks answered late",
     "dead letters": "dead letters",
+    "snapshots taken": "snapshots taken by standbys",
+    "snapshots left": "snapshots left to a takeover",
+    "snapshots loaded": "lives begun with a snapshot",
+    "snapshots thrown away": "torn snapshots thrown away",
 }
 """Name in the world's counts, and what it says in the table."""
 MUST_HAPPEN_TO_ORDERS = {

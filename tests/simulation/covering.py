@@ -142,10 +142,13 @@ class ChainOff(Covering):
 
 
 class FenceAndChainOff(Covering):
-    """A zombie's decision counts, and the owner's own, which says the same, does not: at that offset it is no fact."""
+    """A zombie's decision counts, and the owner's own, which says the same, does not: at that offset it is no fact.
+
+    Nor can R2 tell any more that it says the same: it knows a body by what it does to the chain.
+    """
 
     rules = UnfencedUnchained
-    kinds = frozenset({"a false fact", "a record judged broken"})
+    kinds = frozenset({"a false fact", "a record judged broken", "a record judged divergent"})
 
 
 class SkewOnly(Covering):

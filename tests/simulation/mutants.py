@@ -19,6 +19,7 @@ from streams.outbox import Outbox
 from streams.takeover import TakeoverClock
 from streams.tenure import Tenure
 from streams.vigil import Vigil
+from tables.snapshot import Picture
 from tests.simulation.gateway import View
 from tests.simulation.mutation import Mutation, PlantedFold, PlantedPools
 from tests.simulation.operator import FAULTS
@@ -33,6 +34,10 @@ def given(**conditions: Any) -> Mapping[str, Any]:
     return MappingProxyType(conditions)
 
 
+WITHOUT = given(snapshots=0.0)
+"""What blurs the sight of the rules that most mutants are about."""
+
+
 class Mutant(Mutation):
     """`seeds`: how many are tried at most. `kinds`: what the referee is expected to find, the first of it."""
 
@@ -42,7 +47,7 @@ class Mutant(Mutation):
     patches: tuple[Patch, ...] = ()
 
     def weather(self, weather: Weather) -> Weather:
-        return weather._replace(**self.conditions)
+        return weather._replace(**{**WITHOUT, **self.conditions})
 
     @contextmanager
     def patched(self) -> Iterator[None]:
@@ -59,7 +64,7 @@ class Unmutated(Mutation):
         self._conditions = mutant.conditions
 
     def weather(self, weather: Weather) -> Weather:
-        return weather._replace(**self._conditions)
+        return weather._replace(**{**WITHOUT, **self._conditions})
 
 
 # --- owning (W1-W5) -------------------------------------------------------------------------------------------------
@@ -119,6 +124,14 @@ class NothingPublishedAgain(Mutant):
 
     kinds = frozenset({"a fact left out", "stuck", "claim storm"})
     patches = ((Outbox, "unpublished", lambda _: []),)
+
+
+class SnapshotsOfWhatMovesOn(Mutant):
+    """A standby that had to take over finishes its snapshot all the same."""
+
+    kinds = frozenset({"a snapshot in doubt"})
+    conditions = given(snapshots=1.0, crash=2.0)
+    patches = ((Picture, "stands", lambda _: True),)
 
 
 class OwnRecordsInAHoleNotPublished(Mutant):

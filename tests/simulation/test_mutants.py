@@ -13,6 +13,7 @@ CAUGHT = [
     mutants.PublishedBeforeTheAck,
     mutants.WatermarkBeforeThePublishAck,
     mutants.NothingPublishedAgain,
+    mutants.SnapshotsOfWhatMovesOn,
     mutants.OwnRecordsInAHoleNotPublished,
     mutants.StartsFromACommittedOffset,
     mutants.ClaimsWithoutFolding,

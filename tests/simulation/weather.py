@@ -33,6 +33,7 @@ class Weather(NamedTuple):
     limit: int
     buyers: int
     load_ms: int
+    snapshots: float
 
 
 def draw(rng: Random) -> Weather:
@@ -67,4 +68,5 @@ def draw(rng: Random) -> Weather:
         limit=pick((1, 2, 5)),
         buyers=rng.randint(10, 30),
         load_ms=pick((1500, 3000, 4500)),
+        snapshots=0.0,
     )

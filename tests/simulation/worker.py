@@ -29,6 +29,7 @@ from tests.simulation.logs import START_MS
 from tests.simulation.part import Part
 from tests.simulation.process import Process
 from tests.simulation.sessions import Session
+from tests.simulation.snapshots import Disk
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -294,6 +295,8 @@ class Seat:
 
     def do_rebuild(self, effect: Rebuild) -> None:
         self.rebuilds += 1
+        if effect.afresh:
+            self.world.on_doubt(self)
         self.unpublished.clear()
         self.publishing.clear()
         delay_ms = self.worker.trip_ms()
@@ -301,6 +304,7 @@ class Seat:
 
     def _begin_rebuild(self, number: int) -> None:
         if not self.gone:
+            self.worker.disk.restore(self)
             self._rebuild(number, self.machine.ledger_next, self.ledger.end)
 
     def do_role_changed(self, effect: RoleChanged) -> None:
@@ -339,6 +343,7 @@ class Worker(Process):
     def __init__(self, world: "World", name: str) -> None:
         super().__init__(world, name)
         self.wall_skew_ms = 0
+        self.disk = Disk(f"{world.seed} {name}")
         self.copied = False
         """Whether a seat of this process is a copy of another's, or has one."""
         self.seats: list[Seat] = []
@@ -382,6 +387,7 @@ class Worker(Process):
         for seat in self.seats:
             machine = seat.machine
             machine.on_clock(now_ms, wall_ms)
+            self.disk.consider(seat)
             if machine._effects or (machine.queued and not seat.deciding):
                 seat.settle()
             if life != self.life or not self.alive:

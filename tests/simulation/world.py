@@ -50,7 +50,8 @@ class World:
         self.rng = Random(seed)
         self.trade: Any = None
         """What is drawn besides the weather where there are orders."""
-        self.weather = mutation.weather(self.draw_weather())
+        snapshots = Random(f"snapshots {seed}").choice((0.0, 0.0, 1.0))
+        self.weather = mutation.weather(self.draw_weather()._replace(snapshots=snapshots))
         self.counts: Counter[str] = Counter()
         self.trace: list[str] | None = [] if traced else None
         self.faulty = True
@@ -196,6 +197,10 @@ class World:
         """Alarms are counted; some call the operator."""
         self.note(f"{seat.worker.name} alarms in {seat.part.name}: {alarm.action} {alarm.message}")
         self.count(f"alarm: {alarm.action}")
+
+    def on_doubt(self, seat: Seat) -> None:
+        """A snapshot that was whole did not fit its ledger."""
+        raise ViolationError("a snapshot in doubt", f"{seat.worker.name} {seat.part.name}", self.now_ms)
 
     def on_poisoned(self, part: Part, offset: int) -> None:
         """A record that no owner can decide stands in the log."""

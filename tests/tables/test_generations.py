@@ -154,7 +154,7 @@ def test_kill_9_in_the_middle_of_the_writing_leaves_a_whole_one_and_a_lock_that_
         writer.send_signal(signal.SIGKILL)
         writer.wait()
         writer.stdout.close()
-        whole, half = generations.found()
+        half, whole = generations.found()
         assert whole.meta.offset == 10
         assert half.meta is None
         assert half.problem

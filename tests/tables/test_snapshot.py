@@ -207,3 +207,20 @@ def test_a_state_that_the_ledger_does_not_go_on_from_is_dropped_and_folded_from_
     assert (hand.machine.role, hand.machine.ledger_next) == (Role.COLD, 0)
     hand.refold()
     assert hand.machine.role is Role.WARM
+
+
+def test_a_picture_stands_as_long_as_its_machine_stands_still_and_no_longer():
+    logs, standby = sale()
+    picture = Picture(standby.machine)
+    assert not picture.stands()
+    assert standby.machine.standstill.begin()
+    assert picture.stands()
+    standby.machine.standstill.end()
+    assert not picture.stands()
+    logs.reserve(96)
+    Hand(logs, "w1").warm().own().run()
+    standby.read()
+    assert standby.machine.standstill.begin()  # another time
+    assert not picture.stands()
+    standby.machine.start()
+    assert not picture.stands()
