@@ -11,11 +11,15 @@ from ops.deployment import Deployment
 
 
 class Ask(msgspec.Struct, frozen=True, tag=True):
-    """Ask for so many orders of one line at once, and wait until all are in the log, or (`pending`) ask for money."""
+    """Ask for so many orders of one line, and wait until all are in the log, or (`pending`) ask for money.
+
+    At once, or `per_s`, each at its time.
+    """
 
     skus: list[str]
     orders: int
     pending: bool = False
+    per_s: float = 0
 
 
 class Finish(msgspec.Struct, frozen=True, tag=True):
@@ -23,7 +27,7 @@ class Finish(msgspec.Struct, frozen=True, tag=True):
 
 
 class Journeyed(msgspec.Struct, frozen=True):
-    """`seconds` from the first request to the last CONFIRMED; `latencies` of single orders, from their acks."""
+    """`seconds` from the first request to the last CONFIRMED; `latencies` of single orders, from when they were due."""
 
     orders: int
     seconds: float
@@ -37,9 +41,9 @@ class Orderer:
         self.pid = process.pid
         self._process = process
 
-    async def ask(self, skus: list[str], orders: int, *, pending: bool = False) -> None:
+    async def ask(self, skus: list[str], orders: int, *, pending: bool = False, per_s: float = 0) -> None:
         """Ask for orders."""
-        await self._process.ask(msgspec.json.encode(Ask(skus, orders, pending)))
+        await self._process.ask(msgspec.json.encode(Ask(skus, orders, pending, per_s)))
 
     async def finish(self) -> Journeyed:
         """Wait for their end."""

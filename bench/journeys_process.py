@@ -6,7 +6,6 @@ import random
 import sys
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -43,7 +42,7 @@ class _Journeys:
         self._life = os.urandom(6).hex()
         self._number = 0
         self._begun_s = 0.0
-        self._acked_s: dict[str, float] = {}
+        self._due_s: dict[str, float] = {}
         self._confirmed_s: dict[str, float] = {}
         self._pending: set[str] = set()
         self._changed = asyncio.Event()
@@ -68,21 +67,24 @@ class _Journeys:
         """TimeoutError if an order does not get there within five minutes."""
         if isinstance(what, Finish):
             return await self._finish()
-        self._begun_s = self._begun_s or time.perf_counter()
-        asked = [self._ask(what.skus[int(self._rng.random() * len(what.skus))]) for _ in range(what.orders)]
-        for order, acked in asked:
-            acked.add_done_callback(partial(self._acked, order))
-        await asyncio.gather(*(acked for _, acked in asked))
+        begun_s = time.monotonic()
+        self._begun_s = self._begun_s or begun_s
+        acks = []
+        for number in range(what.orders):
+            due_s = begun_s + number / what.per_s if what.per_s else begun_s
+            await asyncio.sleep(max(0.0, due_s - time.monotonic()))
+            acks.append(self._ask(what.skus[int(self._rng.random() * len(what.skus))], due_s))
+        await asyncio.gather(*acks)
         if what.pending:
-            await self._until(lambda: self._pending >= self._acked_s.keys())
-        return len(asked)
+            await self._until(lambda: self._pending >= self._due_s.keys())
+        return len(acks)
 
     async def _finish(self) -> Journeyed:
-        await self._until(lambda: self._confirmed_s.keys() >= self._acked_s.keys())
-        seconds = max(self._confirmed_s[order] for order in self._acked_s) - self._begun_s
-        waits = [max(0.0, self._confirmed_s[order] - acked_s) for order, acked_s in self._acked_s.items()]
+        await self._until(lambda: self._confirmed_s.keys() >= self._due_s.keys())
+        seconds = max(self._confirmed_s[order] for order in self._due_s) - self._begun_s
+        waits = [self._confirmed_s[order] - due_s for order, due_s in self._due_s.items()]
         done = Journeyed(len(waits), seconds, Latencies(waits).encoded())
-        self._acked_s, self._confirmed_s, self._pending, self._begun_s = {}, {}, set(), 0.0
+        self._due_s, self._confirmed_s, self._pending, self._begun_s = {}, {}, set(), 0.0
         return done
 
     async def _until(self, reached: Callable[[], bool]) -> None:
@@ -91,8 +93,8 @@ class _Journeys:
                 self._changed.clear()
                 await self._changed.wait()
 
-    def _ask(self, sku: str) -> tuple[str, asyncio.Future[bool]]:
-        """Its id, and a future that is done when it is in the log."""
+    def _ask(self, sku: str, due_s: float) -> asyncio.Future[bool]:
+        """A future that is done when it is in the log."""
         self._number += 1
         service = self._service
         partition = service.partition_of(sku)
@@ -101,11 +103,9 @@ class _Journeys:
         not_after_ms = service.logtime.now_ms(partition) + 60_000
         command = Reserve(hold_id(order), sku, customer, 1, not_after_ms, customer, carried=CARRIED)
         seat = service.submit(service.customers, partition, command)
+        self._due_s[order_text(order)] = due_s
         seat.acked = acked = asyncio.get_running_loop().create_future()
-        return order_text(order), acked
-
-    def _acked(self, order: str, _: asyncio.Future[bool]) -> None:
-        self._acked_s[order] = time.perf_counter()
+        return acked
 
     def _see(self, headers: object, value: bytes) -> None:
         try:
@@ -115,7 +115,7 @@ class _Journeys:
         if not isinstance(event, OrderEvent):
             return
         if event.to == CONFIRMED:
-            self._confirmed_s.setdefault(event.order, time.perf_counter())
+            self._confirmed_s.setdefault(event.order, time.monotonic())
         elif event.to == PENDING:
             self._pending.add(event.order)
         self._changed.set()

@@ -93,9 +93,9 @@ class Loader:
         """Make it, and wait for its last decision."""
         return await self._ask(load, Measured)
 
-    async def figures(self, load: Load) -> Mapping[str, float]:
-        """Make it: decisions a second, latencies, CPU a decision of every process."""
-        cpu = Cpu(self._deployment)
+    async def figures(self, load: Load, **others: int) -> Mapping[str, float]:
+        """Make it: decisions a second, latencies, CPU a decision of every process, and of `others` by their pids."""
+        cpu = Cpu(self._deployment, **others)
         measured = await self.load(load)
         spent = {**cpu.per(measured.decided), "gateway_cpu_us": measured.cpu_s / measured.decided * 1e6}
         latencies = Latencies()

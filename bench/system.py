@@ -132,7 +132,9 @@ class Cpu:
     def __init__(self, deployment: Deployment, **helpers: int) -> None:
         self._pids: dict[str, list[int | None]] = {}
         for name in deployment.supervisor.names:
-            self._pids.setdefault(name.partition("-")[0], []).append(deployment.supervisor.pid(name))
+            self._pids.setdefault(name.rstrip("-0123456789").replace("-", "_"), []).append(
+                deployment.supervisor.pid(name)
+            )
         self._pids |= {"broker": [deployment.broker_pid]} if deployment.broker_pid else {}
         self._pids |= {name: [pid] for name, pid in helpers.items()}
         self._before = self._now()

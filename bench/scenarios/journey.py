@@ -16,7 +16,10 @@ from ops.cli.stand_in_client import StandInClient
 from ops.deployment import Deployment
 
 PAYMENTS = "stand-in://?reads_per_s=0&writes_per_s=0"
-PROVIDER_MS = {"provider-0ms": 0, "provider-120ms": 120}
+PROVIDER_MS = {"burst-0ms": 0, "burst-120ms": 120, "paced-0ms": 0, "paced-120ms": 120}
+"""All orders at once, for their rate; some in a second, for how long one takes."""
+PACED = "paced"
+PACE_PER_S = 20
 ALONE, HANG = "alone", "payments-hang"
 HANG_MS = 3_000
 """More than a round takes: payments hang for all of it."""
@@ -30,6 +33,7 @@ WARM_UP = 50
 class _Journey:
     def __init__(self, plan: Plan, deployment: Deployment, orderer: Orderer, loader: Loader) -> None:
         self._orders = plan.size(500, 50)
+        self._paced = plan.size(80, 20)
         self._hanging = plan.size(HANGING_ORDERS, 30)
         self._seconds = plan.seconds(2.0, 0.5)
         self._deployment = deployment
@@ -47,7 +51,7 @@ class _Journey:
     async def measure(self, arm: str) -> Mapping[str, float]:
         await self._answer_after(PROVIDER_MS.get(arm, HANG_MS))
         if arm in PROVIDER_MS:
-            return await self._confirm()
+            return await self._confirm(PACE_PER_S if arm.startswith(PACED) else 0)
         asked = self._hanging if arm == HANG else 0
         if asked:
             await self._orderer.ask(self._skus[:1], asked, pending=True)
@@ -60,16 +64,16 @@ class _Journey:
     async def violations(self) -> int:
         return await violations(self._deployment, sql=True)
 
-    async def _confirm(self) -> Mapping[str, float]:
+    async def _confirm(self, per_s: float) -> Mapping[str, float]:
         cpu = Cpu(self._deployment, gateway=self._orderer.pid)
-        await self._orderer.ask(self._skus[:1], self._orders)
+        await self._orderer.ask(self._skus[:1], self._paced if per_s else self._orders, per_s=per_s)
         done = await self._orderer.finish()
         spent = cpu.per(done.orders)
         latencies = Latencies()
         latencies.merge(done.latencies)
         figures = latencies.figures()
         return {
-            "orders_per_s": done.orders / done.seconds,
+            **({} if per_s else {"orders_per_s": done.orders / done.seconds}),
             "p50_ms": figures["p50_ms"],
             "p99_ms": figures["p99_ms"],
             **spent,

@@ -50,7 +50,8 @@ class _Rf3:
         self._curves = {}
         if arm == KILLED:
             return await self._kill()
-        return await self._loader.figures(Load(self._skus, self._seconds, rate_per_s=STEADY[arm]))
+        brokers = {f"broker_{number}": node.pid for number, node in enumerate(self._cluster.nodes, 1)}
+        return await self._loader.figures(Load(self._skus, self._seconds, rate_per_s=STEADY[arm]), **brokers)
 
     def curves(self) -> Mapping[str, Sequence[tuple[float, float]]]:
         return self._curves
