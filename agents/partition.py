@@ -25,6 +25,7 @@ from agents.rebuild import Rebuilder
 from agents.restoring import Restorer
 from agents.slices import Slices
 from agents.times import monotonic_ms, wall_ms
+from domain.outcomes import Outcome
 from streams.actions import Action
 from streams.effects import (
     Alarm,
@@ -51,6 +52,7 @@ from streams.tenure import QUEUE_FULL
 from streams.topics import LedgerTopics
 
 REBUILD_AGAIN_S = 1.0
+_TICKED = bytes((Outcome.TICKED,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +235,8 @@ class Partition:
             self._failed("a decision", future.exception())
         self.machine.on_appended(append.token, future.result().offset)
         self._wires.metrics.decided(append.outcomes)
+        if append.outcomes == _TICKED:
+            self.on_clock(monotonic_ms(), wall_ms())  # if more is due, the next tick need not wait for its 25 ms
         self.flush()
         self._wake.set()
 

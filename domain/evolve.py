@@ -27,6 +27,9 @@ from domain.stock import (
     Sold,
 )
 
+_HELD = int(RowState.HELD)
+_EXPIRED = int(RowState.EXPIRED)
+
 
 def begin(state: Inventory, src: int, clk: int) -> None:
     """The record at `src` starts: time moves to `clk`, what is old is forgotten. InvariantViolatedError: time back."""
@@ -184,17 +187,23 @@ def _end(state: Inventory, row: Row, end: RowState, returned: int) -> None:
 
 def expired(state: Inventory, changes: Sequence[Expired]) -> None:
     """HELD -> EXPIRED: held to available. InvariantViolatedError before its time."""
+    rows, add_held, drop, clk = state.rows, state.counts.add_held, state.deadlines.drop, state.clk
+    get, update = rows.get, rows.update
     for (hold,) in changes:
-        row = _row(state, hold, RowState.HELD)
-        if row.moment_ms > state.clk:
-            message = f"reservation {hold.hex()} is not due before {row.moment_ms}"
+        row = get(hold)
+        if row is None or row.state != _HELD:
+            row = _row(state, hold, RowState.HELD)
+        quantity, moment_ms = row.quantity, row.moment_ms
+        if moment_ms > clk:
+            message = f"reservation {hold.hex()} is not due before {moment_ms}"
             raise InvariantViolatedError(message)
         pool = _pool_of(state, row)
-        pool.held -= row.quantity
-        pool.available += row.quantity
-        state.counts.add_held(row.customer, pool.key, -row.quantity)
-        state.deadlines.drop(pool, row.moment_ms)
-        _end(state, row, RowState.EXPIRED, 0)
+        pool.held -= quantity
+        pool.available += quantity
+        add_held(row.customer, pool.key, -quantity)
+        drop(pool, moment_ms)
+        update(row, _EXPIRED, 0, clk)
+    state.endings.add(clk, b"".join(hold for (hold,) in changes))
 
 
 def extended(state: Inventory, changes: Sequence[Extended]) -> None:

@@ -152,15 +152,24 @@ class Deadlines:
             heappop(times)
         return None
 
-    def first_due(self, rows: Rows, clk: int) -> bytes | None:
-        """The first due hold of the partition by (deadline, id): due is what has deadline <= clk."""
+    def take_due(self, rows: Rows, clk: int, limit: int) -> list[bytes]:
+        """At most `limit` due holds (deadline <= clk) of the earliest moment, by id; none if nothing is due.
+
+        They must be ended before the next call: it goes on behind them.
+        """
         deadline_ms = self.next_ms()
         if deadline_ms is None or deadline_ms > clk:
-            return None
+            return []
         if self._ripe_ms != deadline_ms:
             self._ripe_ms = deadline_ms
             self._ripe = self._merged(deadline_ms)
-        return first_live(self._ripe, rows, deadline_ms)
+        taken: list[bytes] = []
+        ripe, get = self._ripe, rows.get
+        while ripe and len(taken) < limit:
+            row = get(ripe.pop())
+            if row is not None and row.state == _HELD and row.moment_ms == deadline_ms:
+                taken.append(row.hold)
+        return taken
 
     def _merged(self, deadline_ms: int) -> list[bytes]:
         pools = dict.fromkeys(self._moments[deadline_ms].pools)  # a pool may have opened a bucket twice

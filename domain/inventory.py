@@ -96,10 +96,9 @@ def _answer(command: Any, index: int) -> Answered:
     return Answered(index, command.hold, kind, command.reference if isinstance(command, Return) else 0)
 
 
-def sweep(state: Inventory) -> Expired | None:
-    """The next due hold of the partition in (deadline, id) order."""
-    hold = state.deadlines.first_due(state.rows, state.clk)
-    return None if hold is None else Expired(hold)
+def sweep(state: Inventory, limit: int) -> list[Expired]:
+    """The next due holds of the partition in (deadline, id) order, `limit` at most; fewer does not mean the last."""
+    return list(map(Expired, state.deadlines.take_due(state.rows, state.clk, limit)))
 
 
 def sweep_pool(state: Inventory, pool: Pool) -> Expired | None:

@@ -115,11 +115,11 @@ class _Turn:
 
     def sweep(self) -> None:
         """What is due in the partition, up to the limit."""
-        for _ in range(self._state.rules.sweep_max):
-            change = sweep(self._state)
-            if change is None:
-                return
-            self._expire(change)
+        left = self._state.rules.sweep_max
+        while left and (changes := sweep(self._state, left)):
+            expired(self._state, changes)
+            self.changes += changes
+            left -= len(changes)
 
     def take_all(self, commands: Sequence[StockCommand]) -> bytearray:
         """Decide commands one by one; 0 stays where the command is the protocol's own."""

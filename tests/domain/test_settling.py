@@ -61,6 +61,23 @@ def test_before_an_expired_hold_is_gone_the_pools_due_holds_are_swept():
     )
 
 
+def test_a_record_sweeps_moments_in_turn_up_to_the_limit_and_skips_what_is_held_no_more():
+    sale(
+        """
+     1  gateway  reserve h1 ann tee 1                   granted         tee: 2 1 0 0
+     1  gateway  reserve h2 bob tee 1                   granted         tee: 1 2 0 0
+     1  gateway  reserve h3 cy tee 1                    granted         tee: 0 3 0 0
+     1  order    commit h2                              committed       tee: 0 2 1 0
+  9998  worker   tick                                   -               tee: 1 1 1 0
+     1  worker   tick                                   -               tee: 2 0 1 0
+     1  gateway  reserve h4 ann tee 1                   granted         tee: 1 1 1 0
+     1  gateway  reserve h5 bob tee 1                   granted         tee: 0 2 1 0
+ 10000  worker   tick                                   -               tee: 2 0 1 0
+    """,
+        Rules(sweep_max=2),
+    )
+
+
 def test_release_of_a_sale_brings_back_what_was_not_returned():
     sale("""
      1  gateway  reserve h1 ann tee 2                   granted         tee: 1 2 0 0
