@@ -27,11 +27,14 @@ from bench.result import RESULTS, Result, ResultError, load, save
 from bench.runner import run
 from bench.scenario import Plan
 from bench.scenarios.catalogue import CATALOGUE
+from ops.cli.starting import STARTING
 
 FAILED = 1
 INTERRUPTED = 130
 QUICK_ROUNDS = 1
 T = TypeVar("T")
+TOLD: tuple[type[Exception], ...] = (ResultError, *STARTING)
+"""What a person can do something about; anything else is a bug, and comes with a traceback."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -44,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(docs.write(CATALOGUE))
             return 0
         return _measure(arguments)
-    except ResultError as error:
+    except TOLD as error:
         print(error, file=sys.stderr)
         return FAILED
 
@@ -60,6 +63,8 @@ def _measure(arguments: list[str]) -> int:
     parser.add_argument("--rounds", type=int, default=0, help="default: as the scenario says; 1 with --quick")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder for results, tables and plots")
     options = parser.parse_args(arguments)
+    if options.rounds < 0:
+        parser.error("--rounds: 1 or more")
     failed = False
     try:
         for name in options.names or CATALOGUE:

@@ -8,6 +8,7 @@ from bench.__main__ import main
 from bench.result import load, path_of
 from bench.scenario import Goal
 from bench.scenarios.catalogue import CATALOGUE
+from ops.deployment import DeploymentError
 from tests.bench.scenarios import FAST, SLOW, DrawnRounds, Rounds, scenario
 
 pytestmark = pytest.mark.slow  # matplotlib is imported
@@ -73,11 +74,21 @@ def test_compare_prints_ratios_of_two_kept_runs(known, tmp_path, capsys):
     assert "No such file" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [["nonsense"], ["compare", "a"], ["--rounds", "many"]])
+@pytest.mark.parametrize("arguments", [["nonsense"], ["compare", "a"], ["--rounds", "many"], ["--rounds", "-1"]])
 def test_wrong_usage_is_exit_code_2(arguments):
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     assert ended.value.code == 2
+
+
+def test_a_system_that_does_not_come_up_is_told_in_one_line(known, tmp_path, capsys):
+    class Down(Rounds):
+        async def measure(self, arm):
+            raise DeploymentError(f"{arm} does not come up")
+
+    known(scenario(Down(FIGURES)))
+    assert main(["test", "--results", str(tmp_path)]) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == "fast does not come up"
 
 
 def test_every_scenario_has_arms_goals_about_them_and_five_rounds():
