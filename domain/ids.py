@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
 
@@ -22,10 +23,18 @@ def order_id(key: bytes, customer: str, idempotency_key: str, home: int) -> byte
         message = f"home partition {home} does not fit in 16 bits"
         raise ValueError(message)
     text = f"{len(customer)}:{customer}:{idempotency_key}".encode()
-    raw = bytearray(home.to_bytes(2, "big") + hmac.digest(key, _LABEL + text, "sha256")[: ORDER_ID_BYTES - 2])
+    mac = _labelled(key).copy()
+    mac.update(text)
+    raw = bytearray(home.to_bytes(2, "big") + mac.digest()[: ORDER_ID_BYTES - 2])
     raw[6] = raw[6] & 0x0F | 0x80
     raw[8] = raw[8] & 0x3F | 0x80
     return bytes(raw)
+
+
+@lru_cache(maxsize=4)
+def _labelled(key: bytes) -> hmac.HMAC:
+    """To be copied: making one costs more than all else of an order id."""
+    return hmac.new(key, _LABEL, "sha256")
 
 
 def order_text(order: bytes) -> str:

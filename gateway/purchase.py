@@ -11,6 +11,7 @@ from domain.ids import FINGERPRINT_BYTES, hold_id, order_id, order_text
 from domain.outcomes import Outcome
 from domain.stock import Reserve
 from gateway.auth import Identity
+from gateway.json_reply import JsonReply
 from gateway.parsing import Line, NewOrder, parse_key, parse_order_body, parse_wait
 from gateway.placing import place
 from gateway.problems import InvalidRequestError, Problem, ProblemError, respond, respond_decided
@@ -21,7 +22,6 @@ from gateway.waiting import ACK_S_MAX, acked, appended_header, decided
 from streams.carried import Carried, encode_carried
 
 _encode = msgspec.json.Encoder().encode
-_JSON = "application/json"
 SHIPPING_BYTES_MAX = 768
 """Of an address as JSON: sealed, and with the payment method, it fits into a hold's KiB."""
 
@@ -95,7 +95,7 @@ class Purchase:
         if wait_s:
             headers["Preference-Applied"] = f"wait={wait_s}"
         if answer is None:
-            return Response(_encode({"order_id": text, "status": "CREATED"}), 202, headers, _JSON)
+            return JsonReply(_encode({"order_id": text, "status": "CREATED"}), 202, headers)
         return _respond(text, answer, headers)
 
 
@@ -119,7 +119,7 @@ def _respond(order: str, answer: Answer, headers: dict[str, str]) -> Response:
         "currency": grant.currency,
         "expires_at": rfc3339(grant.deadline_ms),
     }
-    return Response(_encode(body), 201, headers, _JSON)
+    return JsonReply(_encode(body), 201, headers)
 
 
 def _headers(scope: Scope) -> tuple[str | None, bytes | None, str | None]:

@@ -3,6 +3,7 @@
 import base64
 import hmac
 import time
+from functools import lru_cache
 from typing import NamedTuple
 
 import jwt
@@ -73,7 +74,9 @@ def _check_plain(key: bytes, token: str) -> Claims | None:
     try:
         signed, _, signature = token.encode().rpartition(b".")
         header, _, payload = signed.partition(b".")
-        if header not in _HEADERS or not hmac.compare_digest(signature, _base64url(hmac.digest(key, signed, "sha256"))):
+        mac = _keyed(key).copy()
+        mac.update(signed)
+        if header not in _HEADERS or not hmac.compare_digest(signature, _base64url(mac.digest())):
             return None
         content = base64.urlsafe_b64decode(payload + b"==")
         plain = _decode_plain(content)
@@ -84,6 +87,12 @@ def _check_plain(key: bytes, token: str) -> Claims | None:
     if not in_force or plain.aud != AUDIENCE or not _is_name(plain.sub) or _base64url(content) != payload:
         return None
     return Claims(plain.sub, plain.exp, frozenset(plain.scope.split()))
+
+
+@lru_cache(maxsize=4)
+def _keyed(key: bytes) -> hmac.HMAC:
+    """To be copied: making one costs more than all else of a check."""
+    return hmac.new(key, digestmod="sha256")
 
 
 def _base64url(content: bytes) -> bytes:

@@ -5,9 +5,11 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.responses import Response
 
 from domain.outcomes import Outcome
 from gateway import rates
+from gateway.json_reply import JsonReply
 from gateway.logtime import GRACE_MS, LogTime
 from gateway.problems import InvalidRequestError, Problem, ProblemError, respond, respond_decided
 from gateway.rates import RateLimiter
@@ -145,3 +147,19 @@ def test_all_invalid_places_are_named():
     body = json.loads(response.body)
     assert body["errors"] == [{"path": "$.a", "message": "wrong"}, {"path": "$.b", "message": "missing"}]
     assert body["detail"] == "$.a: wrong; $.b: missing"
+
+
+@pytest.mark.parametrize("body", [b"", b'{"status":"CREATED"}'])
+@pytest.mark.parametrize("headers", [{}, {"Turnstile-Appended": "0:1:2", "Location": "/v1/orders/1", "X": "\xe4"}])
+async def test_a_reply_is_the_response_that_starlette_makes(body, headers):
+    sent = []
+    for response in (JsonReply(body, 201, headers), Response(body, 201, headers, "application/json")):
+        messages = []
+
+        async def send(message, messages=messages):
+            messages.append(message)
+
+        await response({"type": "http"}, None, send)
+        sent.append(messages)
+    assert sent[0] == sent[1]
+    assert len(sent[0]) == 2
