@@ -26,10 +26,12 @@ ME = Member("bench", "bench@1", "bench")
 
 
 class LoneMachine:
-    """Nothing is kept of the log but its ends. `clk`: log time, in ms, moved by hand."""
+    """Of the log only its ends are kept; the whole `ledger`, if it `keeps`. `clk`: log time, in ms, moved by hand."""
 
-    def __init__(self, clk: int) -> None:
+    def __init__(self, clk: int, *, keeps: bool = False) -> None:
         self.clk = clk
+        self.ledger: list[bytes] = []
+        self._keeps = keeps
         self.machine = PartitionMachine(StockFold(), 0, ME, Random(1), log_id=LOG_ID)
         self._number = 0
         genesis = Genesis(LOG_ID, 1, 0)
@@ -41,6 +43,7 @@ class LoneMachine:
         self.machine.claim("bench")
         claim = next(effect for effect in self.machine.take() if isinstance(effect, AppendClaim))
         self.machine.on_claim_appended(claim.nonce, 1)
+        self.ledger += (first, claim.value) if keeps else ()
         self.machine.take()
 
     def batch(self, role: Role, commands: list[StockCommand]) -> bytes:
@@ -58,6 +61,8 @@ class LoneMachine:
             message = f"nothing was decided: {machine.take()}"
             raise AssertionError(message)
         machine.on_appended(append.token, machine.ledger_next)
+        if self._keeps:
+            self.ledger.append(append.value)
         for effect in machine.take():
             if isinstance(effect, Publish):
                 machine.on_published(effect.ledger_offset)

@@ -17,6 +17,7 @@ _RECORD = Struct(f">{HOLD_ID_BYTES}s{FINGERPRINT_BYTES}s{_OFFSET_BYTES}sH")
 """hold, fingerprint, offset, then position (9 bits: 0..499) and outcome."""
 _pack = _RECORD.pack
 WIDTH = _RECORD.size
+_WHOLE = Struct(f"{WIDTH}s")
 BUCKETS = 1 << 13
 """Per generation, made when first used. At the limit of 8.4 M refusals in five generations a bucket has 205 records
 (6.5 KB, searched in about 1 us, only for keys that the filter cannot rule out); dropping them all takes 1 ms."""
@@ -132,13 +133,24 @@ class RefusalTable:
             for records in gather(bucket for bucket in generation.buckets if bucket):
                 yield generation.number, records
 
+    def reserve(self, refusals: int) -> None:
+        """Room for so many in a table that is still empty."""
+        self._marks, self._mask = room_for(refusals, self._marks)
+
     def load(self, number: int, records: bytes) -> None:
-        """What `dump` gave, in its order. No generation is forgotten meanwhile."""
+        """What `dump` gave, in its order, into a table that has none of it. No generation is forgotten meanwhile."""
         self.turn(number, number + 1)
-        for at in range(0, len(records), WIDTH):
-            record = records[at : at + WIDTH]
-            _, outcome, fingerprint, offset, position = _unpack(record)
-            self.add(record[:HOLD_ID_BYTES], outcome, fingerprint, offset, position)
+        self.count += len(records) // WIDTH
+        self._marks, self._mask = room_for(self.count, self._marks)
+        marks, mask, mark, newest = self._marks, self._mask, self._mark, self._newest
+        for (record,) in _WHOLE.iter_unpack(records):
+            place = hash(record[:HOLD_ID_BYTES])
+            marks[place & mask] = mark
+            bucket = newest[place & _BUCKET_MASK]
+            if bucket is None:
+                newest[place & _BUCKET_MASK] = bytearray(record)
+            else:
+                bucket += record
 
     def __iter__(self) -> Iterator[Refusal]:
         """In no order that means anything."""

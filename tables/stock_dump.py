@@ -22,13 +22,14 @@ _DEADLINE_BYTES = 100
 
 
 class _Core(NamedTuple):
-    """`sold_rows`, `sold_customers`: how much room the tables will need."""
+    """`sold_rows`, `sold_customers`, `refusals`: how much room the tables will need."""
 
     src: int
     clk: int
     rules_version: int
     sold_rows: int
     sold_customers: int
+    refusals: int
     tombstones: int
 
 
@@ -69,7 +70,8 @@ def new_inventory(rules: Mapping[int, Rules]) -> Inventory:
 def dump(state: Inventory) -> Iterator[Shard]:
     """The whole state between two records; nothing may change it until the last shard is out."""
     rows, counts, refusals = _tables(state)
-    core = _Core(state.src, state.clk, state.rules_version, rows.sold, counts.sold, state.tombstone_count)
+    room = rows.sold, counts.sold, refusals.count
+    core = _Core(state.src, state.clk, state.rules_version, *room, state.tombstone_count)
     yield Shard("core", _encode(core))
     pools = list(state.pools.values())
     yield from _lists("pools", (_pool_row(pool) for pool in pools))
@@ -130,7 +132,7 @@ def _pool_row(pool: Pool) -> _PoolRow:
 
 def _load_core(state: Inventory, data: bytes) -> None:
     core = _decode_core(data)
-    rows, counts, _ = _tables(state)
+    rows, counts, refusals = _tables(state)
     state.src, state.clk, state.rules_version, state.tombstone_count = (
         core.src,
         core.clk,
@@ -140,6 +142,7 @@ def _load_core(state: Inventory, data: bytes) -> None:
     state.rules = state.rules_by_version[core.rules_version]
     rows.reserve_sold(core.sold_rows)
     counts.reserve_sold(core.sold_customers)
+    refusals.reserve(core.refusals)
 
 
 def _load_pools(state: Inventory, data: bytes) -> None:

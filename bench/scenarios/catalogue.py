@@ -1,7 +1,7 @@
 """Every scenario, in the order in which `make bench` runs them."""
 
 from bench.scenario import Scenario
-from bench.scenarios import contention, end_to_end, expiry, flat, hot_sku, http, journey, rf3, takeover
+from bench.scenarios import contention, end_to_end, expiry, flat, hot_sku, http, journey, recovery, rf3, takeover
 
 _ALL = (
     hot_sku.SCENARIO,
@@ -10,6 +10,7 @@ _ALL = (
     contention.SCENARIO,
     flat.SCENARIO,
     expiry.SCENARIO,
+    recovery.SCENARIO,
     takeover.SCENARIO,
     rf3.SCENARIO,
     journey.SCENARIO,
