@@ -5,7 +5,8 @@ two million rows as objects that took 63 % of an owner's CPU, in pauses of up to
 rows are bytes, and what a gateway keeps long are structs without the collector's header: a collection sees neither.
 What a process makes at its start lives as long as it does and is frozen, out of sight as well. What is left is what is
 under way, and looking at that costs milliseconds. Reference counts free nearly everything; cycles come from exceptions,
-tasks and connections, and nearly all die young. So: what is new each second, all of it each minute.
+tasks and connections, and nearly all die young. So: what is new each second, all of it each minute. At
+17,000 decisions a second that took an owner and a gateway 0.7 ms on average and never over 25.
 
 Nothing is frozen later on: what is under way then would never be freed if it ends as a cycle.
 """

@@ -11,6 +11,7 @@ from bench.soak import Told, verdict
 SOUND = Told(
     faults=[],
     capacity_per_s=1_000.0,
+    minutes=20,
     crowd=SimpleNamespace(waiting=0),
     statuses=Counter(),
     growth={"worker-1": Growth(100.0, 104.9, 1.049)},
@@ -21,6 +22,12 @@ SOUND = Told(
 
 def test_a_sound_run_passes():
     assert all(verdict(SOUND).values())
+
+
+def test_in_a_run_too_short_for_anything_to_leave_memory_it_is_not_judged():
+    grown = SOUND._replace(growth={"worker-1": Growth(100.0, 200.0, 2.0)}, minutes=2)
+    assert all(verdict(grown).values())
+    assert not all(verdict(grown._replace(minutes=19)).values())
 
 
 @pytest.mark.parametrize(
