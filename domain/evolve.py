@@ -120,7 +120,11 @@ def refused(state: Inventory, changes: Sequence[Refused]) -> None:
         add(hold, outcome, fingerprint, src, index)
 
 
-def _row(state: Inventory, hold: bytes, *states: RowState) -> Row:
+_HELD, _SOLD, _EXPIRED = int(RowState.HELD), int(RowState.SOLD), int(RowState.EXPIRED)
+"""Plain numbers: to look a member of an Enum up costs 75 ns."""
+
+
+def _row(state: Inventory, hold: bytes, *states: int) -> Row:
     row = state.rows.get(hold)
     if row is None or row.state not in states:
         message = f"reservation {hold.hex()} is {row and RowState(row.state).name}, not one of {states}"
@@ -136,18 +140,20 @@ def _pool_of(state: Inventory, row: Row) -> Pool:
 
 def sold(state: Inventory, changes: Sequence[Sold]) -> None:
     """HELD -> SOLD: held to sold. EXPIRED -> SOLD: available to sold, and counted for the customer again."""
+    rows, counts = state.rows, state.counts
     for _, hold in changes:
-        row = _row(state, hold, RowState.HELD, RowState.EXPIRED)
+        row = _row(state, hold, _HELD, _EXPIRED)
         pool = _pool_of(state, row)
-        if row.state == RowState.HELD:
-            pool.held -= row.quantity
+        quantity = row.quantity
+        if row.state == _HELD:
+            pool.held -= quantity
             state.deadlines.drop(pool, row.moment_ms)
-            state.counts.add_held(row.customer, pool.key, -row.quantity)
+            counts.add_held(row.customer, pool.key, -quantity)
         else:
-            pool.available -= row.quantity
-        pool.sold += row.quantity
-        state.counts.add_sold(row.customer, pool.key, row.quantity)
-        state.rows.update(row, RowState.SOLD, 0, state.clk)
+            pool.available -= quantity
+        pool.sold += quantity
+        counts.add_sold(row.customer, pool.key, quantity)
+        rows.update(row, _SOLD, 0, state.clk)
 
 
 def released(state: Inventory, changes: Sequence[Released]) -> None:
@@ -157,12 +163,12 @@ def released(state: Inventory, changes: Sequence[Released]) -> None:
         if row is None:
             _bury(state, index, hold, customer)
             continue
-        row = _row(state, hold, RowState.HELD, RowState.SOLD, RowState.EXPIRED)
+        row = _row(state, hold, _HELD, _SOLD, _EXPIRED)
         left = row.quantity - row.returned
-        if row.state != RowState.EXPIRED:
+        if row.state != _EXPIRED:
             pool = _pool_of(state, row)
             pool.available += left
-            if row.state == RowState.HELD:
+            if row.state == _HELD:
                 pool.held -= left
                 state.counts.add_held(row.customer, pool.key, -left)
                 state.deadlines.drop(pool, row.moment_ms)

@@ -7,6 +7,11 @@ from domain.state import Inventory
 from domain.stock import Commit, Extend, Extended, Release, Released, Return, Returned, Sold
 from domain.verdict import BUSY, GONE, KEY_REUSED, NOT_YOURS, SHORTFALL, Verdict
 
+_HELD, _SOLD, _EXPIRED_ROW = int(RowState.HELD), int(RowState.SOLD), int(RowState.EXPIRED)
+_DONE = frozenset({int(RowState.RELEASED), int(RowState.RETURNED)})
+_COMMITTED_CODE, _RELEASED_CODE = int(Outcome.COMMITTED), int(Outcome.RELEASED)
+_new = tuple.__new__
+"""Plain numbers and tuples, as in domain/reserving.py: every sale and every release comes here."""
 _COMMITTED = Verdict(Outcome.COMMITTED)
 _RELEASED = Verdict(Outcome.RELEASED)
 _EXTENDED = Verdict(Outcome.EXTENDED)
@@ -31,11 +36,11 @@ def commit(state: Inventory, command: Commit, index: int) -> Verdict:
         return GONE
     if _not_yours(row, customer):
         return NOT_YOURS
-    if row.state == RowState.HELD:
-        return Verdict(Outcome.COMMITTED, (Sold(index, hold),))
-    if row.state == RowState.SOLD:
+    if row.state == _HELD:
+        return _new(Verdict, (_COMMITTED_CODE, (_new(Sold, (index, hold)),), (), None))
+    if row.state == _SOLD:
         return _COMMITTED
-    if row.state == RowState.EXPIRED:
+    if row.state == _EXPIRED_ROW:
         return _sell_again(state, row, index)
     return GONE
 
@@ -66,9 +71,9 @@ def release(state: Inventory, command: Release, index: int) -> Verdict:
         return Verdict(Outcome.RELEASED, (Released(index, hold, customer),))
     if _not_yours(row, customer):
         return NOT_YOURS
-    if row.state in {RowState.RELEASED, RowState.RETURNED}:
+    if row.state in _DONE:
         return _RELEASED
-    return Verdict(Outcome.RELEASED, (Released(index, hold, row.customer),))
+    return _new(Verdict, (_RELEASED_CODE, (_new(Released, (index, hold, row.customer)),), (), None))
 
 
 def extend(state: Inventory, command: Extend, index: int) -> Verdict:

@@ -84,10 +84,11 @@ class PackedTable:
 
     def append(self, record: bytes) -> None:
         """A record of a key that the table does not have."""
-        key = record[: self._key]
-        bucket = self._bucket(key)
-        bucket += record
-        place = hash(key)
+        place = hash(record[: self._key])
+        number = place & self._low
+        if number < self._split:
+            number = place & self._high
+        self._buckets[number] += record
         self.marks[place & self.mask] = 1
         self._next[place & self._next_mask] = 1
         self._records += 1
