@@ -45,10 +45,9 @@ class OrderTable:
         packed = self._shards[order[_SHARD_BYTE]].get(order)
         if packed is not None:
             return _decode(packed)
-        found = self._stubs.find(order)
-        if found is not None:
-            bucket, at = found
-            return _stub(bytes(bucket[at : at + STUB_BYTES]))
+        stub = self._stubs.get(order)
+        if stub is not None:
+            return _stub(stub)
         early = self._early.get(order)
         return None if early is None else _decode_stub(early)
 

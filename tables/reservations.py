@@ -2,13 +2,13 @@
 
 Most rows are asked for and changed while they are held, and few bytes matter most for those that never leave: so live
 and ended rows are packed values of a dict (about 240 bytes each with key and slot), sold ones are records of a
-PackedTable (about 85 bytes each).
+PackedTable (about 80 bytes each).
 """
 
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from struct import Struct
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from domain.ids import CUSTOMER_BYTES, HOLD_ID_BYTES
 from domain.outcomes import InvariantViolatedError
@@ -57,14 +57,8 @@ class RowTable:
         packed = self._shards[hold[_SHARD_BYTE]].get(hold)
         if packed is not None:
             return _row(hold, packed)
-        sold = self._sold
-        if not sold.marks[hash(hold) & sold.mask]:
-            return None
-        found = sold.find(hold)
-        if found is None:
-            return None
-        bucket, at = found
-        return _row(hold, bucket[at + HOLD_ID_BYTES : at + HOLD_ID_BYTES + _ROW.size])
+        record = self._sold.get(hold)
+        return None if record is None else _row(hold, record[HOLD_ID_BYTES:])
 
     def hold(
         self,
@@ -79,22 +73,16 @@ class RowTable:
     ) -> None:
         """A new HELD row; InvariantViolatedError if the hold has one."""
         shard = self._shards[hold[_SHARD_BYTE]]
-        sold = self._sold
-        if hold in shard or (sold.marks[hash(hold) & sold.mask] and sold.find(hold)):
-            message = f"reservation {hold.hex()} exists"
-            raise InvariantViolatedError(message)
+        if hold in shard or self._sold.get(hold):
+            _exists(hold)
         moment = deadline_ms << 16
         shard[hold] = _pack(_HELD, customer, fingerprint, terms, offset << 16 | position, moment | quantity, moment)
 
     def known(self, holds: Sequence[bytes]) -> list[int]:
         """Places of those that have a row."""
-        shards, sold = self._shards, self._sold
-        marks, mask = sold.marks, sold.mask
-        return [
-            at
-            for at, hold in enumerate(holds)
-            if hold in shards[hold[_SHARD_BYTE]] or (marks[hash(hold) & mask] and sold.find(hold) is not None)
-        ]
+        shards = self._shards
+        live = [at for at, hold in enumerate(holds) if hold in shards[hold[_SHARD_BYTE]]]
+        return live + self._sold.places(holds)
 
     def hold_all(
         self,
@@ -111,22 +99,21 @@ class RowTable:
         origin = terms.to_bytes(4, "big") + offset.to_bytes(6, "big")
         deadline = deadline_ms.to_bytes(6, "big")
         moment = deadline + bytes(2)
-        pack, shards, sold = _GRANT.pack, self._shards, self._sold
-        marks, mask = sold.marks, sold.mask
+        pack, shards = _GRANT.pack, self._shards
+        known = self._sold.places(holds)
+        if known:
+            _exists(holds[known[0]])
         for hold, customer, fingerprint, quantity, position in zip(
             holds, customers, fingerprints, quantities, positions, strict=True
         ):
             row = pack(_HELD, customer, fingerprint, origin, position, deadline, quantity, moment)
-            known = shards[hold[_SHARD_BYTE]].setdefault(hold, row) is not row
-            if known or (marks[hash(hold) & mask] and sold.find(hold) is not None):
-                message = f"reservation {hold.hex()} exists"
-                raise InvariantViolatedError(message)
+            if shards[hold[_SHARD_BYTE]].setdefault(hold, row) is not row:
+                _exists(hold)
 
     def bury(self, hold: bytes, customer: bytes, offset: int, position: int, ended_ms: int) -> None:
         """A new RELEASED row that nothing was granted for; InvariantViolatedError if the hold has one."""
         if self.get(hold) is not None:
-            message = f"reservation {hold.hex()} exists"
-            raise InvariantViolatedError(message)
+            _exists(hold)
         self._shards[hold[_SHARD_BYTE]][hold] = _pack(
             _RELEASED, customer, b"", NO_TERMS, offset << 16 | position, 0, ended_ms << 16
         )
@@ -154,11 +141,9 @@ class RowTable:
             shard[hold] = packed
 
     def _cut(self, hold: bytes) -> None:
-        found = self._sold.find(hold)
-        if found is None:
+        if not self._sold.cut(hold):
             message = f"reservation {hold.hex()} was sold and is not there"
             raise InvariantViolatedError(message)
-        self._sold.cut(*found)
 
     def remove(self, row: Row) -> None:
         """An ended row leaves."""
@@ -214,7 +199,7 @@ def _batches(shards: list[dict[bytes, V]]) -> Iterator[list[tuple[bytes, V]]]:
             yield some
 
 
-def _row(hold: bytes, packed: bytes | bytearray) -> Row:
+def _row(hold: bytes, packed: bytes) -> Row:
     state, customer, fingerprint, terms, receipt, deadline, moment = _unpack(packed)
     if terms == NO_TERMS:  # a tombstone: nothing was asked, perhaps by nobody in particular
         fingerprint = b""
@@ -252,18 +237,15 @@ class CountTable:
     def get(self, customer: bytes, pool_key: bytes) -> int:
         """Units held and sold."""
         key = customer + pool_key
-        sold = self._sold
-        return self._held[customer[0]].get(key, 0) + (self._units_sold(key) if sold.marks[hash(key) & sold.mask] else 0)
+        return self._held[customer[0]].get(key, 0) + _units(self._sold.get(key))
 
     def units(self, keys: Sequence[bytes]) -> list[int]:
         """Units held and sold, by keys: a customer and a pool's key behind it."""
-        shards, sold = self._held, self._sold
-        marks, mask = sold.marks, sold.mask
-        return [shards[key[0]].get(key, 0) + (self._units_sold(key) if marks[hash(key) & mask] else 0) for key in keys]
-
-    def _units_sold(self, key: bytes) -> int:
-        found = self._sold.find(key)
-        return 0 if found is None else _units(*found)
+        shards = self._held
+        units = [shards[key[0]].get(key, 0) for key in keys]
+        for place in self._sold.places(keys):
+            units[place] += _units(self._sold.get(keys[place]))
+        return units
 
     def add_held_all(self, customers: Sequence[bytes], pool_key: bytes, units: Sequence[int]) -> None:
         """As `add_held`, of many: none of them negative."""
@@ -288,21 +270,17 @@ class CountTable:
     def add_sold(self, customer: bytes, pool_key: bytes, units: int) -> None:
         """As `add_held`."""
         key = customer + pool_key
-        found = self._sold.find(key)
-        if found is None:
-            if units > 0:
-                self._sold.append(key + units.to_bytes(4, "big"))
-            elif units:
-                _refuse(key, units)
-            return
-        bucket, at = found
-        units += _units(bucket, at)
-        if units > 0:
-            bucket[at + _UNITS : at + _UNITS + 4] = units.to_bytes(4, "big")
-        elif units:
+        record = self._sold.get(key)
+        units += _units(record)
+        if units < 0:
             _refuse(key, units)
+        if record is None:
+            if units:
+                self._sold.append(key + units.to_bytes(4, "big"))
+        elif units:
+            self._sold.replace(key + units.to_bytes(4, "big"))
         else:
-            self._sold.cut(bucket, at)
+            self._sold.cut(key)
 
     @property
     def sold(self) -> int:
@@ -336,18 +314,22 @@ class CountTable:
         """(customer, pool key, held, sold), in no order that means anything."""
         for shard in self._held:
             for key, units in shard.items():
-                found = self._sold.find(key)
-                yield key[:CUSTOMER_BYTES], key[CUSTOMER_BYTES:], units, 0 if found is None else _units(*found)
+                yield key[:CUSTOMER_BYTES], key[CUSTOMER_BYTES:], units, _units(self._sold.get(key))
         for record in self._sold:
             key = record[:_UNITS]
             if key not in self._held[key[0]]:
-                yield key[:CUSTOMER_BYTES], key[CUSTOMER_BYTES:], 0, _units(record, 0)
+                yield key[:CUSTOMER_BYTES], key[CUSTOMER_BYTES:], 0, _units(record)
 
 
-def _units(record: bytes | bytearray, at: int) -> int:
-    return int.from_bytes(record[at + _UNITS : at + _UNITS + 4], "big")
+def _units(record: bytes | None) -> int:
+    return 0 if record is None else int.from_bytes(record[_UNITS:], "big")
 
 
-def _refuse(key: bytes, units: int) -> None:
+def _exists(hold: bytes) -> NoReturn:
+    message = f"reservation {hold.hex()} exists"
+    raise InvariantViolatedError(message)
+
+
+def _refuse(key: bytes, units: int) -> NoReturn:
     message = f"customer {key[:CUSTOMER_BYTES].hex()} would have {units} units of a pool"
     raise InvariantViolatedError(message)

@@ -20,15 +20,19 @@ def test_a_packed_table_holds_what_a_dict_holds():
     table, twin = PackedTable(5, 8), {}
     for _ in range(20_000):
         key = rng.randrange(6_000).to_bytes(5, "big")
-        found = table.find(key)
-        assert (found is not None) == (key in twin)
-        if found is None:
+        assert table.get(key) == twin.get(key)
+        assert table.places([key, b"never"]) == ([0] if key in twin else [])
+        if key not in twin:
             twin[key] = key + rng.randbytes(3)
             table.append(twin[key])
+        elif rng.random() < 0.5:
+            twin[key] = key + rng.randbytes(3)
+            assert table.replace(twin[key])
         else:
-            bucket, at = found
-            assert bucket[at : at + 8] == twin.pop(key)
-            table.cut(bucket, at)
+            del twin[key]
+            assert table.cut(key)
+            assert not table.cut(key)
+            assert not table.replace(key + bytes(3))
     assert len(table) == len(twin)
     assert sorted(table) == sorted(twin.values())
 
@@ -39,11 +43,9 @@ def test_a_key_inside_another_record_is_not_found():
     for key in keys:
         table.append(key + b"\x01\x02")  # 0102 and parts of neighbours look like keys everywhere
     for key in keys:
-        bucket, at = table.find(key)
-        assert bucket[at : at + 4] == key + b"\x01\x02"
-        assert at % 4 == 0
-    table.cut(*table.find(b"\x01\x02"))
-    assert table.find(b"\x01\x02") is None
+        assert table.get(key) == key + b"\x01\x02"
+    table.cut(b"\x01\x02")
+    assert table.get(b"\x01\x02") is None
 
 
 def test_rows_live_sold_and_ended_are_what_was_put_there():
