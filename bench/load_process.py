@@ -26,7 +26,7 @@ from domain.stock import Reserve
 from gateway.problems import ProblemError
 from gateway.service import Service
 from gateway.view import Answer
-from streams.batcher import Seat
+from streams.seats import Seat
 from streams.stock_records import StockCommand
 from streams.topics import named
 

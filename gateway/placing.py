@@ -16,7 +16,7 @@ from gateway.parsing import Line, NewOrder
 from gateway.problems import respond_decided
 from gateway.service import Service
 from gateway.waiting import ACK_S_MAX, acked, appended_header, decided
-from streams.batcher import Seat
+from streams.seats import Seat
 
 _encode = msgspec.json.Encoder().encode
 _JSON = "application/json"

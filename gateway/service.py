@@ -31,7 +31,7 @@ from gateway.waiting import ACK_S_MAX, acked, decided
 from settings import GatewaySettings
 from streams import collector
 from streams.actions import Action
-from streams.batcher import Batch, Batcher, QueueFullError, Seat, Target
+from streams.batcher import Batcher, QueueFullError, Target
 from streams.identity import Identity
 from streams.kafka import producer
 from streams.keys import Keys
@@ -42,6 +42,7 @@ from streams.order_records import OrderCommand
 from streams.protocol import Tick
 from streams.pulse import ticks
 from streams.records import BatchCodec
+from streams.seats import Batch, Seat
 from streams.stock_records import BATCHES
 from streams.topics import Topic, Topics, partition_of
 
@@ -93,7 +94,7 @@ class Service:
             target = Target(topic.name, self.partitions, codec, identity.log_id, role, sender)
 
             def on_acked(batch: Batch[C]) -> None:
-                self.metrics.appended(len(batch.seats))
+                self.metrics.appended(batch.commands)
                 times.see(batch.partition, batch.timestamp_ms)
 
             def make() -> AIOKafkaProducer:

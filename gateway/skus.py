@@ -27,7 +27,7 @@ from gateway.service import Service
 from gateway.times import rfc3339
 from gateway.view import Answer
 from gateway.waiting import appended_header
-from streams.batcher import Seat
+from streams.seats import Seat
 from streams.stock_records import StockCommand
 
 router = APIRouter(prefix="/v1/skus", tags=["skus"])

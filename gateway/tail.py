@@ -15,9 +15,9 @@ from domain.outcomes import REPEATED
 from gateway.order_now import OrderNow, begin, follow
 from gateway.recent import Recent
 from gateway.view import Answer, key_of
-from streams.batcher import Batch
 from streams.order_events import ROW_EVENTS, Decided, OrderEvent
 from streams.order_records import OrderCommand
+from streams.seats import Batch
 
 ORDERS_MAX = 150_000
 """Orders that SQL does not have yet, 2.3 KiB each: 330 MiB. At 150 a second SQL may be away for 16 minutes; then the
@@ -178,9 +178,9 @@ class Tail:
             return
         batch.offset = decided.src  # an ack may have left it open
         outcomes = decided.outcomes
-        if len(outcomes) != len(batch.seats):  # an undecodable record has one outcome for all of it
-            outcomes = outcomes[:1] * len(batch.seats)
-        for index, (seat, code) in enumerate(zip(batch.seats, outcomes, strict=True)):
+        if len(outcomes) != batch.commands:  # an undecodable record has one outcome for all of it
+            outcomes = outcomes[:1] * batch.commands
+        for index, (seat, code) in enumerate(zip(batch.dismiss(), outcomes, strict=True)):
             self._on_decided(seat.command, code & ~REPEATED)
             if seat.acked is not None and not seat.acked.done():
                 seat.acked.set_result(True)  # decided, so it is in the log

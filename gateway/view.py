@@ -35,8 +35,8 @@ from domain.stock import (
 )
 from gateway.pools import Pools
 from gateway.recent import Recent
-from streams.batcher import Batch
 from streams.records import Decided, decode_decided, decode_fact
+from streams.seats import Batch
 from streams.stock_records import StockCommand, StockDetails, decode_details
 
 ENDED_KEEP_MS = 15 * 60_000
@@ -279,10 +279,10 @@ class View:
         """Tell who waits, and remember refusals. This runs once a command: 1 us each."""
         src = batch.offset = decided.src  # an ack may have left it open
         outcomes = decided.outcomes
-        if len(outcomes) != len(batch.seats):  # an undecodable record has one outcome for all of it
-            outcomes = outcomes[:1] * len(batch.seats)
+        if len(outcomes) != batch.commands:  # an undecodable record has one outcome for all of it
+            outcomes = outcomes[:1] * batch.commands
         repeats = {repeat.index: repeat for repeat in details.repeats}
-        for index, (seat, outcome) in enumerate(zip(batch.seats, outcomes, strict=True)):
+        for index, (seat, outcome) in enumerate(zip(batch.dismiss(), outcomes, strict=True)):
             again = repeats.get(index) if outcome & REPEATED else None
             outcome &= ~REPEATED  # noqa: PLW2901 - what it came to, the first time or now
             receipt = _new(Receipt, (partition, src, index))

@@ -6,7 +6,7 @@ from typing import Any
 from domain.ids import Receipt
 from gateway.problems import Problem, ProblemError
 from gateway.view import Answer
-from streams.batcher import Seat
+from streams.seats import Seat
 
 ACK_S_MAX = 5.0
 """An ack takes 0.4-4 ms, a new leader 2-3 s; who waits longer is told that the outcome is not known."""

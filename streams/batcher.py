@@ -22,6 +22,7 @@ from aiokafka.structs import RecordMetadata
 from domain.roles import Role
 from streams.backlog import Backlog
 from streams.records import BATCH_BYTES_MAX, BATCH_COMMANDS_MAX, BatchCodec
+from streams.seats import Batch, Seat
 
 C = TypeVar("C", bound=tuple[Any, ...])
 
@@ -77,42 +78,6 @@ class Target(NamedTuple, Generic[C]):
     log_id: bytes
     role: Role
     sender: str
-
-
-class Seat(Generic[C]):
-    """One command on its way. `batch` is None while it waits in the queue."""
-
-    __slots__ = ("acked", "batch", "command", "decided", "index", "size", "withdrawn")
-
-    def __init__(self, command: C, size: int) -> None:
-        self.command = command
-        self.size = size
-        self.batch: Batch[C] | None = None
-        self.index = -1
-        self.withdrawn = False
-        self.acked: asyncio.Future[bool] | None = None
-        self.decided: asyncio.Future[Any] | None = None
-
-    def withdraw(self) -> bool:
-        """Take the command out of the queue, never to be sent; False if it was handed to the producer already."""
-        self.withdrawn = self.batch is None
-        return self.withdrawn
-
-
-class Batch(Generic[C]):
-    """One record. `offset` is -1 until known; an ack may leave it unknown, the decision's `src` tells it then."""
-
-    __slots__ = ("acked", "handed_s", "number", "offset", "partition", "seats", "timestamp_ms", "value")
-
-    def __init__(self, number: int, partition: int, seats: list[Seat[C]], value: bytes, handed_s: float) -> None:
-        self.number = number
-        self.partition = partition
-        self.seats = seats
-        self.value = value
-        self.handed_s = handed_s
-        self.acked = False
-        self.offset = -1
-        self.timestamp_ms = -1
 
 
 class _Link:
@@ -202,10 +167,10 @@ class Batcher(Generic[C]):
         return False
 
     def settle(self, number: int) -> Batch[C] | None:
-        """The batch of this number, once: its decision was seen. The caller answers its seats."""
+        """The batch of this number, once: its decision was seen. The caller dismisses its seats."""
         batch = self.undecided.pop(number, None)
         if batch is not None:
-            self._undecided_commands -= len(batch.seats)
+            self._undecided_commands -= batch.commands
             self._lanes[batch.partition].backlog.decide(number, self._loop.time())
         return batch
 
@@ -309,10 +274,10 @@ class Batcher(Generic[C]):
 
     def _remember(self, batch: Batch[C]) -> None:
         self.undecided[batch.number] = batch
-        self._undecided_commands += len(batch.seats)
+        self._undecided_commands += batch.commands
         while self._undecided_commands > UNDECIDED_MAX:
             _, oldest = self.undecided.popitem(last=False)
-            self._undecided_commands -= len(oldest.seats)
+            self._undecided_commands -= oldest.commands
 
     async def _hand(self, lane: _Lane[C], batch: Batch[C]) -> None:
         link = lane.link
@@ -338,7 +303,7 @@ class Batcher(Generic[C]):
         batch.offset = place.offset
         batch.timestamp_ms = place.timestamp if place.timestamp is not None else -1
         lane.unacked.pop(batch.number)
-        lane.waiting -= len(batch.seats)
+        lane.waiting -= batch.commands
         lane.room.set()
         for seat in batch.seats:
             if seat.acked is not None and not seat.acked.done():

@@ -9,8 +9,8 @@ from domain.orders import Cancel, Place
 from domain.outcomes import REPEATED, Outcome
 from gateway import tail as module
 from gateway.tail import Tail
-from streams.batcher import Batch, Seat
 from streams.order_events import Decided, Line, OrderEvent
+from streams.seats import Batch, Seat
 
 ME = "gateway-1@life/order/gateway"
 CUSTOMER = "0123456789abcdef"

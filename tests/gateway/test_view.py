@@ -26,8 +26,8 @@ from domain.stock import (
 )
 from gateway import view as module
 from gateway.view import Answer, Grant, Order, Pending, Rejected, View, key_of
-from streams.batcher import Batch, Seat
 from streams.records import DECIDED, Decided, UndecodableError, encode_body, encode_fact
+from streams.seats import Batch, Seat
 from streams.stock_records import PoolHint, encode_details
 
 ME = "gateway-1@life/gateway"

@@ -1,0 +1,48 @@
+"""Commands on their way, and the records that they go in: what the batcher (streams/batcher.py) hands out."""
+
+import asyncio
+from typing import Any, Generic, TypeVar
+
+C = TypeVar("C", bound=tuple[Any, ...])
+
+
+class Seat(Generic[C]):
+    """One command on its way. `batch` is None while it waits in the queue."""
+
+    __slots__ = ("acked", "batch", "command", "decided", "index", "size", "withdrawn")
+
+    def __init__(self, command: C, size: int) -> None:
+        self.command = command
+        self.size = size
+        self.batch: Batch[C] | None = None
+        self.index = -1
+        self.withdrawn = False
+        self.acked: asyncio.Future[bool] | None = None
+        self.decided: asyncio.Future[Any] | None = None
+
+    def withdraw(self) -> bool:
+        """Take the command out of the queue, never to be sent; False if it was handed to the producer already."""
+        self.withdrawn = self.batch is None
+        return self.withdrawn
+
+
+class Batch(Generic[C]):
+    """One record. `offset` is -1 until known; an ack may leave it unknown, the decision's `src` tells it then."""
+
+    __slots__ = ("acked", "commands", "handed_s", "number", "offset", "partition", "seats", "timestamp_ms", "value")
+
+    def __init__(self, number: int, partition: int, seats: list[Seat[C]], value: bytes, handed_s: float) -> None:
+        self.number = number
+        self.partition = partition
+        self.seats = seats
+        self.commands = len(seats)
+        self.value = value
+        self.handed_s = handed_s
+        self.acked = False
+        self.offset = -1
+        self.timestamp_ms = -1
+
+    def dismiss(self) -> list[Seat[C]]:
+        """The seats, once, to be answered. A batch that kept them would be a cycle, which only the collector frees."""
+        seats, self.seats = self.seats, []
+        return seats
