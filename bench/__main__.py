@@ -20,6 +20,7 @@ import msgspec
 import uvloop
 
 from bench import compare, docs
+from bench.machine import busy
 from bench.plots import plot
 from bench.progress import Progress
 from bench.report import machine_lines, markdown
@@ -66,6 +67,8 @@ def _measure(arguments: list[str]) -> int:
     if options.rounds < 0:
         parser.error("--rounds: 1 or more")
     failed = False
+    if warning := busy():
+        print(warning, file=sys.stderr)
     try:
         for name in options.names or CATALOGUE:
             scenario = CATALOGUE[name]

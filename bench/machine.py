@@ -8,6 +8,8 @@ from pathlib import Path
 from ops.jars_lock import read_lock
 
 LIBRARIES = ("aiohttp", "aiokafka", "faust-streaming", "msgspec", "uvicorn", "uvloop")
+BUSY_SHARE = 0.5
+"""Load for each core from which what others do is seen in the figures."""
 
 
 def machine() -> dict[str, str | int | float]:
@@ -24,6 +26,14 @@ def machine() -> dict[str, str | int | float]:
         "kafka": kafka,
         **{library: version(library) for library in LIBRARIES},
     }
+
+
+def busy() -> str:
+    """A warning if others keep this machine busy, else ""."""
+    load, cores = os.getloadavg()[0], os.cpu_count() or 1
+    if load < BUSY_SHARE * cores:
+        return ""
+    return f"this machine is busy (load {load:.1f}, {cores} cores): only ratios within one run will mean anything"
 
 
 def _field(path: str, name: str) -> str:

@@ -60,6 +60,16 @@ def test_quick_is_one_round_unless_told_otherwise_and_json_is_a_line_a_scenario(
     assert json.loads(capsys.readouterr().out)["figures"][SLOW]["work_per_s"] == [50, 100]
 
 
+@pytest.mark.parametrize(("average", "warned"), [(0.1, False), (3.0, True)])
+def test_a_busy_machine_is_told_of(known, tmp_path, capsys, monkeypatch, average, warned):
+    monkeypatch.setattr("os.getloadavg", lambda: (average, 0.0, 0.0))
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    known(scenario(Rounds(FIGURES)))
+    assert main(["test", "--results", str(tmp_path)]) == 0
+    assert ("this machine is busy (load 3.0, 4 cores)" in capsys.readouterr().err) == warned
+    assert load(path_of("test", quick=False, folder=tmp_path)).machine["load_1min"] == average
+
+
 def test_compare_prints_ratios_of_two_kept_runs(known, tmp_path, capsys):
     for folder, factor in (("a", 1), ("b", 3)):
         known(scenario(Rounds({arm: [value * factor for value in values] for arm, values in FIGURES.items()})))
