@@ -7,7 +7,6 @@ import asyncio
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -38,10 +37,11 @@ QUIET_S = 2.0
 
 
 class Make(msgspec.Struct, frozen=True, tag=True):
-    """A ledger of so many live holds, and so many refusals behind them."""
+    """A ledger of so many live holds, and so many refusals behind them. Snapshots go into `folder`."""
 
     held: int
     refused: int
+    folder: str
 
 
 class Do(msgspec.Struct, frozen=True, tag=True):
@@ -53,8 +53,8 @@ class Do(msgspec.Struct, frozen=True, tag=True):
 class Partition:
     """A ledger, and the machine that has folded it."""
 
-    def __init__(self, made: Make, folder: Path) -> None:
-        self._generations = Generations(folder)
+    def __init__(self, made: Make) -> None:
+        self._generations = Generations(Path(made.folder))
         owner = LoneMachine(BEGIN_MS, keeps=True)
         policy = SetPolicy(HOT, 0, 100, "EUR", 65_535, HOLD_MS, "bench")
         owner.decide(owner.batch(Role.OPS, [policy, Adjust(HOT, made.held, "initial", ""), Open(HOT, 1)]))
@@ -176,12 +176,12 @@ def _orders(count: int) -> Iterator[list[bytes]]:
         yield [bytes(2) + os.urandom(14) for _ in range(BATCH)]
 
 
-async def _run(folder: Path) -> None:
+async def _run() -> None:
     made: list[Partition] = []
 
     async def answer(what: Make | Do) -> object:
         if isinstance(what, Make):
-            made[:] = [Partition(what, folder)]
+            made[:] = [Partition(what)]
             collector.begin()
             return {}
         (partition,) = made
@@ -194,8 +194,7 @@ async def _run(folder: Path) -> None:
 
 def main() -> int:
     """Ends when stdin does."""
-    with tempfile.TemporaryDirectory(prefix="turnstile-bench-") as folder:
-        asyncio.run(_run(Path(folder)))
+    asyncio.run(_run())
     return 0
 
 

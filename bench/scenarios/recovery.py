@@ -5,6 +5,7 @@ The last two arms hold a clock of 5 ms against the event loop, without a dump an
 of another partition of this worker can be for it.
 """
 
+import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
@@ -41,10 +42,11 @@ class _Recovery:
 @asynccontextmanager
 async def _session(plan: Plan) -> AsyncIterator[Session]:
     holds = plan.size(HOLDS, QUICK_HOLDS)
-    async with child("bench.recovery_process") as process:
-        await process.answer()
-        await process.ask(msgspec.json.encode(Make(holds, holds)))
-        yield _Recovery(process)
+    with tempfile.TemporaryDirectory(prefix="turnstile-bench-") as folder:
+        async with child("bench.recovery_process") as process:
+            await process.answer()
+            await process.ask(msgspec.json.encode(Make(holds, holds, folder)))
+            yield _Recovery(process)
 
 
 SCENARIO = Scenario(
