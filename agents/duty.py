@@ -25,7 +25,7 @@ from agents.program import Program, begin, work
 from agents.watchdog import LoopGuard, Progress, Watchdog
 from domain.roles import Role
 from settings import AgentSettings
-from streams import collector, kafka
+from streams import collector, kafka, pulse
 from streams.actions import Action
 from streams.chunks import PACE_MS, Chunk, ChunkConsumer, chunk_app
 from streams.faust_app import LOGGER
@@ -34,7 +34,6 @@ from streams.logs import Log
 from streams.metrics import AgentMetrics
 from streams.order_records import BATCHES as ORDER_BATCHES
 from streams.plan import ask_members
-from streams.pulse import ticks
 from streams.records import BatchCodec
 from streams.stock_records import BATCHES as STOCK_BATCHES
 from streams.topics import Topic, Topics, group_id, named
@@ -202,7 +201,7 @@ class Shell(Service):
             self._exit(exits.UNAVAILABLE, f"cannot start: {error!r}")
         collector.begin()
         self._guard.start()
-        for loop in (self._beat(), self._look(), self._feel(), collector.run(self._metrics.collected)):
+        for loop in (self._beat(), self._look(), pulse.run(self._metrics.late), collector.run(self._metrics.collected)):
             self.watch(loop)
 
     async def on_stop(self) -> None:
@@ -323,10 +322,6 @@ class Shell(Service):
         for source, progress in positions.items():
             self._metrics.lag(source.topic, source.partition, max(0, progress.end - progress.position))
         return {f"{source.topic} {source.partition}": progress for source, progress in positions.items()}
-
-    async def _feel(self) -> None:
-        async for late_s in ticks():
-            self._metrics.late(late_s)
 
     @property
     def _consumer(self) -> ChunkConsumer:

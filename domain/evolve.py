@@ -9,7 +9,7 @@ from typing import Any
 from domain.columns import GrantedRun, RefusedRun
 from domain.outcomes import InvariantViolatedError
 from domain.pool import Adjustment, Phase, Policy, Pool, Terms
-from domain.reservation import ENDED, NO_TERMS, Row, RowState
+from domain.reservation import ENDED, EXPIRED, HELD, NO_TERMS, RELEASED, RETURNED, SOLD, Row, RowState
 from domain.state import Inventory
 from domain.stock import (
     Adjusted,
@@ -26,9 +26,6 @@ from domain.stock import (
     RulesSet,
     Sold,
 )
-
-_HELD = int(RowState.HELD)
-_EXPIRED = int(RowState.EXPIRED)
 
 
 def begin(state: Inventory, src: int, clk: int) -> None:
@@ -120,10 +117,6 @@ def refused(state: Inventory, changes: Sequence[Refused]) -> None:
         add(hold, outcome, fingerprint, src, index)
 
 
-_HELD, _SOLD, _EXPIRED = int(RowState.HELD), int(RowState.SOLD), int(RowState.EXPIRED)
-"""Plain numbers: to look a member of an Enum up costs 75 ns."""
-
-
 def _row(state: Inventory, hold: bytes, *states: int) -> Row:
     row = state.rows.get(hold)
     if row is None or row.state not in states:
@@ -142,10 +135,10 @@ def sold(state: Inventory, changes: Sequence[Sold]) -> None:
     """HELD -> SOLD: held to sold. EXPIRED -> SOLD: available to sold, and counted for the customer again."""
     rows, counts = state.rows, state.counts
     for _, hold in changes:
-        row = _row(state, hold, _HELD, _EXPIRED)
+        row = _row(state, hold, HELD, EXPIRED)
         pool = _pool_of(state, row)
         quantity = row.quantity
-        if row.state == _HELD:
+        if row.state == HELD:
             pool.held -= quantity
             state.deadlines.drop(pool, row.moment_ms)
             counts.add_held(row.customer, pool.key, -quantity)
@@ -153,7 +146,7 @@ def sold(state: Inventory, changes: Sequence[Sold]) -> None:
             pool.available -= quantity
         pool.sold += quantity
         counts.add_sold(row.customer, pool.key, quantity)
-        rows.update(row, _SOLD, 0, state.clk)
+        rows.update(row, SOLD, 0, state.clk)
 
 
 def released(state: Inventory, changes: Sequence[Released]) -> None:
@@ -163,19 +156,19 @@ def released(state: Inventory, changes: Sequence[Released]) -> None:
         if row is None:
             _bury(state, index, hold, customer)
             continue
-        row = _row(state, hold, _HELD, _SOLD, _EXPIRED)
+        row = _row(state, hold, HELD, SOLD, EXPIRED)
         left = row.quantity - row.returned
-        if row.state != _EXPIRED:
+        if row.state != EXPIRED:
             pool = _pool_of(state, row)
             pool.available += left
-            if row.state == _HELD:
+            if row.state == HELD:
                 pool.held -= left
                 state.counts.add_held(row.customer, pool.key, -left)
                 state.deadlines.drop(pool, row.moment_ms)
             else:
                 pool.sold -= left
                 state.counts.add_sold(row.customer, pool.key, -left)
-        _end(state, row, RowState.RELEASED, row.returned)
+        _end(state, row, RELEASED, row.returned)
 
 
 def _bury(state: Inventory, index: int, hold: bytes, customer: bytes) -> None:
@@ -186,19 +179,16 @@ def _bury(state: Inventory, index: int, hold: bytes, customer: bytes) -> None:
         state.tombstones[customer] = state.tombstones.get(customer, 0) + 1
 
 
-def _end(state: Inventory, row: Row, end: RowState, returned: int) -> None:
+def _end(state: Inventory, row: Row, end: int, returned: int) -> None:
     state.rows.update(row, end, returned, state.clk)
     state.endings.add(state.clk, row.hold)
 
 
 def expired(state: Inventory, changes: Sequence[Expired]) -> None:
     """HELD -> EXPIRED: held to available. InvariantViolatedError before its time."""
-    rows, add_held, drop, clk = state.rows, state.counts.add_held, state.deadlines.drop, state.clk
-    get, update = rows.get, rows.update
+    add_held, drop, update, clk = state.counts.add_held, state.deadlines.drop, state.rows.update, state.clk
     for (hold,) in changes:
-        row = get(hold)
-        if row is None or row.state != _HELD:
-            row = _row(state, hold, RowState.HELD)
+        row = _row(state, hold, HELD)
         quantity, moment_ms = row.quantity, row.moment_ms
         if moment_ms > clk:
             message = f"reservation {hold.hex()} is not due before {moment_ms}"
@@ -208,27 +198,27 @@ def expired(state: Inventory, changes: Sequence[Expired]) -> None:
         pool.available += quantity
         add_held(row.customer, pool.key, -quantity)
         drop(pool, moment_ms)
-        update(row, _EXPIRED, 0, clk)
+        update(row, EXPIRED, 0, clk)
     state.endings.add(clk, b"".join(hold for (hold,) in changes))
 
 
 def extended(state: Inventory, changes: Sequence[Extended]) -> None:
     """HELD, a later deadline; no counter moves."""
     for _, hold, deadline_ms in changes:
-        row = _row(state, hold, RowState.HELD)
+        row = _row(state, hold, HELD)
         if deadline_ms <= row.moment_ms:
             message = f"reservation {hold.hex()} does not end later at {deadline_ms}"
             raise InvariantViolatedError(message)
         pool = state.terms[row.terms - 1].pool
         state.deadlines.drop(pool, row.moment_ms)
-        state.rows.update(row, RowState.HELD, 0, deadline_ms)
+        state.rows.update(row, HELD, 0, deadline_ms)
         state.deadlines.add(pool, deadline_ms, hold)
 
 
 def returned(state: Inventory, changes: Sequence[Returned]) -> None:
     """SOLD, fewer units: sold to available (restock) or written_off; RETURNED when none is left."""
     for _, hold, reference, quantity, restock in changes:
-        row = _row(state, hold, RowState.SOLD)
+        row = _row(state, hold, SOLD)
         back = row.returned + quantity
         if back > row.quantity:
             message = f"reservation {hold.hex()} has not {quantity} units to return"
@@ -242,9 +232,9 @@ def returned(state: Inventory, changes: Sequence[Returned]) -> None:
         state.counts.add_sold(row.customer, pool.key, -quantity)
         state.returns.setdefault(hold, {})[reference] = (quantity, restock)
         if back == row.quantity:
-            _end(state, row, RowState.RETURNED, back)
+            _end(state, row, RETURNED, back)
         else:
-            state.rows.update(row, RowState.SOLD, back, row.moment_ms)
+            state.rows.update(row, SOLD, back, row.moment_ms)
 
 
 def adjusted(state: Inventory, changes: Sequence[Adjusted]) -> None:

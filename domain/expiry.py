@@ -13,15 +13,13 @@ from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 from domain.ids import HOLD_ID_BYTES
-from domain.reservation import RowState
+from domain.reservation import HELD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from domain.pool import Pool
     from domain.reservation import Rows
-
-_HELD = int(RowState.HELD)
 
 
 class Bucket:
@@ -49,7 +47,7 @@ def first_live(ripe: list[bytes], rows: Rows, deadline_ms: int) -> bytes:
     while True:
         hold = ripe[-1]
         row = rows.get(hold)
-        if row is not None and row.state == _HELD and row.moment_ms == deadline_ms:
+        if row is not None and row.state == HELD and row.moment_ms == deadline_ms:
             return hold
         ripe.pop()
 
@@ -167,7 +165,7 @@ class Deadlines:
         ripe, get = self._ripe, rows.get
         while ripe and len(taken) < limit:
             row = get(ripe.pop())
-            if row is not None and row.state == _HELD and row.moment_ms == deadline_ms:
+            if row is not None and row.state == HELD and row.moment_ms == deadline_ms:
                 taken.append(row.hold)
         return taken
 

@@ -15,6 +15,9 @@ class RowState(IntEnum):
     RETURNED = 5
 
 
+HELD, SOLD, EXPIRED = int(RowState.HELD), int(RowState.SOLD), int(RowState.EXPIRED)
+RELEASED, RETURNED = int(RowState.RELEASED), int(RowState.RETURNED)
+"""Plain numbers for the hot path: to look a member of an Enum up costs 75 ns."""
 ENDED = frozenset({RowState.EXPIRED, RowState.RELEASED, RowState.RETURNED})
 NO_TERMS = 0
 """The terms of a tombstone: a Release came first, nothing was ever granted."""

@@ -21,7 +21,7 @@ _GRANTED = int(Outcome.GRANTED)
 """Plain numbers for the hot path: to look a member of an Enum up costs 75 ns, its hash 150."""
 _new = tuple.__new__
 """For the hot path: a NamedTuple's own constructor is a Python function and takes twice the time."""
-LACKING = frozenset({_LIMIT_REACHED, _ALL_HELD, _SOLD_OUT, _INSUFFICIENT})
+_LACKING = frozenset({_LIMIT_REACHED, _ALL_HELD, _SOLD_OUT, _INSUFFICIENT})
 _FORGOTTEN = frozenset({int(Outcome.TOO_LATE), int(Outcome.UNKNOWN_SKU), int(Outcome.BUSY)})
 """Refusals that are never remembered."""
 
@@ -47,7 +47,7 @@ def reserve(state: Inventory, command: Reserve, index: int) -> Verdict:
             Granted, (index, hold, sku, customer, quantity, price, currency, deadline_ms, fingerprint, carried)
         )
         return _new(Verdict, (outcome, (grant,), (), None))
-    if outcome in LACKING and due_now(pool, clk):
+    if outcome in _LACKING and due_now(pool, clk):
         return Verdict(outcome, lacking=pool)
     if state.refusals.count >= state.rules.refusals_max:
         return BUSY
@@ -172,7 +172,7 @@ def _line(state: Inventory, command: ReserveAll, line: Line) -> tuple[int, Pool 
     if pool is None:
         return Outcome.UNKNOWN_SKU, None
     outcome = judge(state, pool, command.customer, line.quantity, line.max_price)
-    return outcome, pool if outcome in LACKING and due_now(pool, state.clk) else None
+    return outcome, pool if outcome in _LACKING and due_now(pool, state.clk) else None
 
 
 def _decide_lines(

@@ -1,14 +1,13 @@
 """Deciding Commit, Release, Extend and Return: the table of reservation rows in docs/guarantees.md, row by row."""
 
 from domain.outcomes import Outcome
-from domain.reservation import Row, RowState
+from domain.reservation import EXPIRED, HELD, RELEASED, RETURNED, SOLD, Row
 from domain.reserving import due_now
 from domain.state import Inventory
 from domain.stock import Commit, Extend, Extended, Release, Released, Return, Returned, Sold
 from domain.verdict import BUSY, GONE, KEY_REUSED, NOT_YOURS, SHORTFALL, Verdict
 
-_HELD, _SOLD, _EXPIRED_ROW = int(RowState.HELD), int(RowState.SOLD), int(RowState.EXPIRED)
-_DONE = frozenset({int(RowState.RELEASED), int(RowState.RETURNED)})
+_DONE = frozenset({RELEASED, RETURNED})
 _COMMITTED_CODE, _RELEASED_CODE = int(Outcome.COMMITTED), int(Outcome.RELEASED)
 _new = tuple.__new__
 """Plain numbers and tuples, as in domain/reserving.py: every sale and every release comes here."""
@@ -36,11 +35,11 @@ def commit(state: Inventory, command: Commit, index: int) -> Verdict:
         return GONE
     if _not_yours(row, customer):
         return NOT_YOURS
-    if row.state == _HELD:
+    if row.state == HELD:
         return _new(Verdict, (_COMMITTED_CODE, (_new(Sold, (index, hold)),), (), None))
-    if row.state == _SOLD:
+    if row.state == SOLD:
         return _COMMITTED
-    if row.state == _EXPIRED_ROW:
+    if row.state == EXPIRED:
         return _sell_again(state, row, index)
     return GONE
 
@@ -86,9 +85,9 @@ def extend(state: Inventory, command: Extend, index: int) -> Verdict:
     row = state.rows.get(hold)
     if row is None:
         return GONE
-    if row.state == RowState.EXPIRED or (row.state == RowState.HELD and row.moment_ms <= state.clk):
+    if row.state == EXPIRED or (row.state == HELD and row.moment_ms <= state.clk):
         return _EXPIRED
-    if row.state != RowState.HELD:
+    if row.state != HELD:
         return GONE
     granted_ms = row.deadline_ms - state.terms[row.terms - 1].hold_ms
     deadline_ms = min(until_ms, granted_ms + state.rules.extend_max_ms)
@@ -105,12 +104,12 @@ def return_(state: Inventory, command: Return, index: int) -> Verdict:
     """
     hold, reference, quantity, restock = command
     row = state.rows.get(hold)
-    if row is None or row.state not in {RowState.SOLD, RowState.RETURNED}:
+    if row is None or row.state not in {SOLD, RETURNED}:
         return GONE
     seen = state.returns.get(hold, {}).get(reference)
     if seen is not None:
         return _RETURNED if seen == (quantity, restock) else KEY_REUSED
-    if row.state == RowState.RETURNED:
+    if row.state == RETURNED:
         return _RETURNED
     if row.returned + quantity > row.quantity:
         return SHORTFALL

@@ -29,7 +29,7 @@ from gateway.tail import Tail
 from gateway.view import Answer, View
 from gateway.waiting import ACK_S_MAX, acked, decided
 from settings import GatewaySettings
-from streams import collector
+from streams import collector, pulse
 from streams.actions import Action
 from streams.batcher import Batcher, QueueFullError, Target
 from streams.identity import Identity
@@ -40,7 +40,6 @@ from streams.metrics import GatewayMetrics
 from streams.order_records import BATCHES as ORDER_BATCHES
 from streams.order_records import OrderCommand
 from streams.protocol import Tick
-from streams.pulse import ticks
 from streams.records import BatchCodec
 from streams.seats import Batch, Seat
 from streams.stock_records import BATCHES
@@ -137,7 +136,7 @@ class Service:
             for batcher in self.batchers:
                 group.create_task(batcher.run())
             group.create_task(self._watch())
-            group.create_task(self._feel())
+            group.create_task(pulse.run(self.metrics.late))
             group.create_task(collector.run(self.metrics.collected))
             await self._probe()
             group.create_task(self.reader.run(self.partitions, self.log))
@@ -188,10 +187,6 @@ class Service:
             for partition in range(self.partitions):
                 self.metrics.queued(partition, sum(batcher.waiting(partition) for batcher in self.batchers))
                 self._tell_backlog(partition)
-
-    async def _feel(self) -> None:
-        async for late_s in ticks():
-            self.metrics.late(late_s)
 
     def _tell_backlog(self, partition: int) -> None:
         """How far behind the owners of stock and of orders are, as far as this gateway can tell."""

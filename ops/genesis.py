@@ -24,9 +24,8 @@ from streams.records import (
     decode_genesis_body,
     decode_ledger,
     digest,
-    encode_body,
     encode_genesis,
-    encode_ledger,
+    encode_ledger_genesis,
 )
 from streams.topics import LedgerTopics
 
@@ -71,9 +70,8 @@ async def begin(log: Log, ledgers: Sequence[LedgerTopics], partitions: int) -> B
             if position.offset != 0:
                 raise TopicsError([f"{commands}[{head.partition}]: somebody else wrote to it just now; {RECOVER}"])
         if head.ledger_genesis is None and command is not None:
-            body = encode_body(mine._replace(cmd_digest=command_digest(*command)))
-            record = LedgerRecord(GENESIS, 0, bytes(NONCE_BYTES), 0, digest(body), body)
-            position = await log.append(ledger, head.partition, encode_ledger(record), _key(head.partition))
+            value = encode_ledger_genesis(mine, *command)
+            position = await log.append(ledger, head.partition, value, _key(head.partition))
             written += 1
             if position.offset != 0:
                 raise TopicsError([f"{ledger}[{head.partition}]: somebody else wrote to it just now; {RECOVER}"])

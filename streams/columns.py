@@ -82,8 +82,13 @@ def _split(column: bytes, width: int, rows: int) -> tuple[bytes, ...]:
     return _layout(rows, width).unpack(column)
 
 
-def _fit(keys: Sequence[bytes], width: int) -> bool:
-    return set(map(len, keys)) == {width}
+def _fit(holds: Sequence[bytes], fingerprints: Sequence[bytes], customers: Sequence[bytes] | None = None) -> bool:
+    """Whether the keys have their widths."""
+    return (
+        set(map(len, holds)) == {HOLD_ID_BYTES}
+        and set(map(len, fingerprints)) == {FINGERPRINT_BYTES}
+        and (customers is None or set(map(len, customers)) == {CUSTOMER_BYTES})
+    )
 
 
 def _said_once(*columns: Sequence[Any]) -> tuple[list[Any], list[int]]:
@@ -115,7 +120,7 @@ def _check_shared(rows: int, numbers: list[int], shared: Sequence[Any], carried:
 
 def _gather_reserves(rows: Sequence[Reserve]) -> ReserveRun | None:
     holds, skus, customers, quantities, not_after_ms, fingerprints, prices, carried = zip(*rows, strict=True)
-    if not (_fit(holds, HOLD_ID_BYTES) and _fit(customers, CUSTOMER_BYTES) and _fit(fingerprints, FINGERPRINT_BYTES)):
+    if not _fit(holds, fingerprints, customers):
         return None
     offers, numbers = _said_once(skus, prices)
     return ReserveRun(
@@ -159,7 +164,7 @@ def _gather_grants(rows: Sequence[Granted]) -> GrantedRun | None:
     indexes, holds, skus, customers, quantities, prices, currencies, deadlines, fingerprints, carried = zip(
         *rows, strict=True
     )
-    if not (_fit(holds, HOLD_ID_BYTES) and _fit(customers, CUSTOMER_BYTES) and _fit(fingerprints, FINGERPRINT_BYTES)):
+    if not _fit(holds, fingerprints, customers):
         return None
     terms, numbers = _said_once(skus, prices, currencies, deadlines)
     return GrantedRun(
@@ -199,7 +204,7 @@ def _read_grants(raw: msgspec.Raw) -> GrantedRun:
 
 def _gather_refusals(rows: Sequence[Refused]) -> RefusedRun | None:
     indexes, holds, outcomes, fingerprints = zip(*rows, strict=True)
-    if not (_fit(holds, HOLD_ID_BYTES) and _fit(fingerprints, FINGERPRINT_BYTES) and _are_codes(outcomes)):
+    if not (_fit(holds, fingerprints) and _are_codes(outcomes)):
         return None
     return RefusedRun(indexes, holds, fingerprints, bytes(outcomes))
 

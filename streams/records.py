@@ -71,8 +71,14 @@ _decode_genesis = msgspec.msgpack.Decoder(Genesis).decode
 
 
 def encode_genesis(genesis: Genesis) -> bytes:
-    """The commands topic's first record. In a ledger it is a body behind a header: `encode_ledger`."""
+    """The commands topic's first record. In a ledger it is a body behind a header: `encode_ledger_genesis`."""
     return bytes((GENESIS, FORMAT)) + _encode(genesis)
+
+
+def encode_ledger_genesis(genesis: Genesis, timestamp_ms: int, value: bytes) -> bytes:
+    """The ledger's first record, bound to the commands topic's: when that was written, and its bytes."""
+    body = encode_body(genesis._replace(cmd_digest=command_digest(timestamp_ms, value)))
+    return encode_ledger(LedgerRecord(GENESIS, 0, bytes(NONCE_BYTES), 0, digest(body), body))
 
 
 def decode_genesis(value: bytes) -> Genesis:

@@ -16,7 +16,6 @@ from streams.records import (
     DECIDED,
     DIGEST_BYTES,
     GENESIS,
-    NONCE_BYTES,
     RULING,
     Claim,
     Decided,
@@ -29,6 +28,7 @@ from streams.records import (
     encode_body,
     encode_genesis,
     encode_ledger,
+    encode_ledger_genesis,
 )
 from streams.stock_records import StockDetails, decode_details, encode_details
 from tables.stock import StockFold
@@ -67,10 +67,10 @@ class HonestLog:
         self.now_ms = START_MS
         self._number = 0
         self._claims = 0
-        value = encode_genesis(Genesis(LOG_ID, partitions, partition))
+        genesis = Genesis(LOG_ID, partitions, partition)
+        value = encode_genesis(genesis)
         self.commands.append(Entry(0, self.now_ms, value))
-        body = encode_body(Genesis(LOG_ID, partitions, partition, command_digest(self.now_ms, value)))
-        self.append(encode_ledger(LedgerRecord(GENESIS, 0, bytes(NONCE_BYTES), 0, digest(body), body)))
+        self.append(encode_ledger_genesis(genesis, self.now_ms, value))
 
     def append(self, value: bytes) -> Verdict:
         """To the ledger, as anybody."""

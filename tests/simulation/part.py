@@ -4,15 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 from streams.fold import Fold
 from streams.records import (
-    GENESIS,
-    NONCE_BYTES,
     Genesis,
-    LedgerRecord,
-    command_digest,
-    digest,
-    encode_body,
     encode_genesis,
-    encode_ledger,
+    encode_ledger_genesis,
 )
 from tests.simulation.logs import Log
 
@@ -39,9 +33,7 @@ class Part:
         """What `turnstile topics apply` does."""
         genesis = Genesis(log_id, partitions, self.partition)
         self.commands.append(encode_genesis(genesis))
-        bound = command_digest(*self.commands.records[0])
-        body = encode_body(genesis._replace(cmd_digest=bound))
-        self.ledger.append(encode_ledger(LedgerRecord(GENESIS, 0, bytes(NONCE_BYTES), 0, digest(body), body)))
+        self.ledger.append(encode_ledger_genesis(genesis, *self.commands.records[0]))
 
     def records_of(self, fact: bytes) -> list[bytes]:
         """What an owner's publisher appends to the events log for an accepted record's fact."""

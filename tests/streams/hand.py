@@ -11,18 +11,13 @@ from streams.effects import Append, AppendClaim, AppendCommand, Effect, Look, Pu
 from streams.fold import Fold
 from streams.machine import Member, PartitionMachine
 from streams.records import (
-    GENESIS,
-    NONCE_BYTES,
     Decided,
     Genesis,
     LedgerRecord,
-    command_digest,
     decode_decided,
     decode_ledger,
-    digest,
-    encode_body,
     encode_genesis,
-    encode_ledger,
+    encode_ledger_genesis,
 )
 from streams.stock_records import BATCHES, StockCommand
 from tables.stock import StockFold
@@ -41,8 +36,7 @@ class Logs:
         genesis = Genesis(LOG_ID, 1, 0)
         self.commands: list[tuple[int, bytes]] = [(START_MS, encode_genesis(genesis))]
         self.commands_start = 0
-        body = encode_body(genesis._replace(cmd_digest=command_digest(*self.commands[0])))
-        value = encode_ledger(LedgerRecord(GENESIS, 0, bytes(NONCE_BYTES), 0, digest(body), body))
+        value = encode_ledger_genesis(genesis, *self.commands[0])
         self.ledger: list[tuple[int, bytes]] = [(START_MS, value)]
         self.events: list[bytes] = []
         self._sent = 0

@@ -12,16 +12,14 @@ from streams.protocol import Tick
 from streams.records import (
     CLAIM,
     DIGEST_BYTES,
-    GENESIS,
     NONCE_BYTES,
     Genesis,
     LedgerRecord,
-    command_digest,
     decode_ledger,
-    digest,
     encode_body,
     encode_genesis,
     encode_ledger,
+    encode_ledger_genesis,
 )
 from streams.stock_records import BATCHES
 from streams.vigil import ACK_MAX_MS, LOOK_FRESH_MS, OWNER_LOOKS_EVERY_MS
@@ -34,8 +32,7 @@ ME = Member("w1", "w1@1", "code")
 
 
 def ledger_genesis() -> bytes:
-    body = encode_body(Genesis(LOG_ID, 1, 0, command_digest(*COMMANDS_GENESIS)))
-    return encode_ledger(LedgerRecord(GENESIS, 0, bytes(NONCE_BYTES), 0, digest(body), body))
+    return encode_ledger_genesis(Genesis(LOG_ID, 1, 0), *COMMANDS_GENESIS)
 
 
 def tick(number: int) -> bytes:

@@ -34,14 +34,7 @@ class Pair:
             self.standby.wait(every_ms)
             self.owner.clock()
             self.owner.run()
-            self.overhear()
-
-    def overhear(self) -> None:
-        """The tail brings what the machine has not folded."""
-        machine = self.standby.machine
-        for offset in range(machine.ledger_next, len(self.logs.ledger)):
-            machine.on_ledger(offset, *self.logs.ledger[offset])
-        self.standby.hear()
+            self.hear()
 
     def still(self) -> "Pair":
         assert self.standby.machine.standstill.begin()
@@ -83,7 +76,7 @@ def test_an_owner_behind_whom_commands_always_wait_is_not_silent(pair):
         if number > 200 and (append := pair.owner.machine.decide()):
             pair.owner.land(append)
             pair.owner.publish()
-        pair.overhear()
+        pair.hear()
     assert pair.standby.machine.standstill.on
     assert not pair.standby.pull(Look)
 
@@ -93,7 +86,7 @@ def test_an_owner_that_has_nothing_to_decide_is_not_silent_either(pair):
     pair.owner.wait(1_000)
     pair.owner.send_commands()  # the tick that records the watermark
     pair.owner.run()
-    pair.overhear()
+    pair.hear()
     pair.standby.wait(4_000)
     assert pair.standby.machine.standstill.on
 
@@ -130,14 +123,14 @@ def test_a_stale_owner_does_not_keep_it_from_being_ended(pair):
     for _ in range(20):
         pair.logs.append(stale.value)
         pair.standby.wait(100)
-        pair.overhear()
+        pair.hear()
     assert not pair.standby.machine.standstill.on
 
 
 def test_a_claim_ends_it_at_once(pair):
     pair.still()
     Hand(pair.logs, "w3").warm().own()
-    pair.overhear()
+    pair.hear()
     assert not pair.standby.machine.standstill.on
 
 
@@ -145,7 +138,7 @@ def test_a_yield_ends_it_at_once(pair):
     pair.still()
     pair.logs.command(Yield("w2", 1, START_MS + pair.logs.ms + 5_000))
     pair.owner.run()
-    pair.overhear()
+    pair.hear()
     assert not pair.standby.machine.standstill.on
     pair.hear()
     assert pair.standby.machine.accepted.yielded_to == "w2"
@@ -157,7 +150,7 @@ def test_facts_that_nobody_publishes_end_it(pair):
     pair.owner.hear()
     (append,) = pair.owner.decide()
     pair.owner.land(append)
-    pair.overhear()
+    pair.hear()
     pair.standby.wait(1_900)
     assert pair.standby.machine.standstill.on
     pair.standby.wait(T_MS)
@@ -204,6 +197,6 @@ def test_it_claims_nothing_meanwhile(pair):
 def test_a_record_that_cannot_be_read_is_left_for_later(pair):
     pair.still()
     offset = pair.logs.append(b"what")
-    pair.overhear()
+    pair.hear()
     assert pair.standby.machine.standstill.on
     assert pair.standby.machine.ledger_next <= offset
