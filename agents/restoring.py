@@ -12,7 +12,7 @@ from streams.logs import Log
 from streams.machine import PartitionMachine
 from streams.snapshot_metrics import SnapshotMetrics
 from tables.generations import Generations, of_partition
-from tables.snapshot import BadSnapshotError, Loading, Meta, OtherVersionError, check, hash_of
+from tables.snapshot import BadSnapshotError, Loading, Meta, OtherVersionError, check, check_tip
 
 LedgerRecord = Callable[[int, int], Awaitable[bytes | None]]
 """The ledger record of a partition at an offset, None if the log does not have it. KafkaError, TimeoutError."""
@@ -73,10 +73,7 @@ class Restorer:
 
     async def _load(self, machine: PartitionMachine, generations: Generations, name: str, meta: Meta) -> None:
         check(meta, machine.fold, machine.partition, machine.log_id)
-        tip = await self._record(machine.partition, meta.offset)
-        if tip is None or hash_of(tip) != meta.tip:
-            message = f"the ledger has {'no' if tip is None else 'another'} record at {meta.offset}"
-            raise BadSnapshotError(message)
+        check_tip(meta, await self._record(machine.partition, meta.offset))
         loading = Loading(meta, machine.fold)
         slices = Slices()
         with generations.reading(name) as reading:

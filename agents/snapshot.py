@@ -8,10 +8,11 @@ import os
 import select
 import sys
 from collections.abc import Callable
+from functools import partial
 from random import SystemRandom
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from aiokafka import ConsumerRecord
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from agents import exits
@@ -33,7 +34,7 @@ from streams.snapshot_metrics import SnapshotMetrics
 from streams.topics import Ledger, LedgerTopics, named
 from tables.generations import Generations
 from tables.orders import OrderFold
-from tables.snapshot import BadSnapshotError, Picture, decode_meta, hash_of
+from tables.snapshot import BadSnapshotError, Picture, decode_meta
 from tables.stock import StockFold
 
 NAME = "snapshot"
@@ -106,12 +107,10 @@ class Reader:
             kafka.lookup_consumer(program.servers, f"{client}-lookup"), ledger, commands, identity.partitions
         )
         self._restorer = Restorer(archive, self._lookup.ledger_record, lambda: False, metrics, program.log)
-        self._rebuilder = Rebuilder(self._consumer_of(program.servers, client), ledger, lambda: False)
+        self._rebuilder = Rebuilder(
+            partial(kafka.catch_up_consumer, program.servers, f"{client}-rebuild"), ledger, lambda: False
+        )
         self._afresh = False
-
-    @staticmethod
-    def _consumer_of(servers: str, client: str) -> Callable[[], AIOKafkaConsumer]:
-        return lambda: kafka.catch_up_consumer(servers, f"{client}-rebuild")
 
     async def run(self) -> int:
         """The exit code."""
@@ -144,14 +143,13 @@ class Reader:
         if writing is None:
             self._log(Action.STOPPED, program=NAME, reason="another process writes there")
             return exits.TEMPORARY
-        picture, hashes = Picture(self._machine), bytearray()
+        picture = Picture(self._machine)
         with writing:
             for value in picture.shards():
                 if _left_alone():
                     return exits.TEMPORARY
-                hashes += hash_of(value)
                 writing.put(value)
-            writing.finish(picture.meta(bytes(hashes), self._code, wall_ms()))
+            writing.finish(picture.meta(self._code, wall_ms()))
         return exits.STOPPED
 
     # --- rebuild.Folding ------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from streams.effects import Role
 from streams.logs import Log
 from streams.machine import Member, PartitionMachine
 from streams.snapshot_metrics import SnapshotMetrics
-from tables.snapshot import Picture, encode_meta, hash_of
+from tables.snapshot import Picture, encode_meta
 
 LOOK_S = 1.0
 AGAIN_S = 60.0
@@ -135,14 +135,13 @@ class Snapshots:
             await _ended(process)
 
     async def _dump(self, machine: PartitionMachine, pipe: BinaryIO) -> None:
-        picture, hashes = Picture(machine), bytearray()
+        picture = Picture(machine)
         for value in picture.shards():
-            hashes += hash_of(value)
             await asyncio.to_thread(write_frame, pipe, Kind.SHARD, value)
             if not picture.stands():
                 message = "a takeover came first"
                 raise LeftError(message)
-        meta = encode_meta(picture.meta(bytes(hashes), self._me.code, wall_ms()))
+        meta = encode_meta(picture.meta(self._me.code, wall_ms()))
         await asyncio.to_thread(write_frame, pipe, Kind.META, meta)
         await asyncio.to_thread(pipe.flush)
 

@@ -1,18 +1,15 @@
 """The order fold's state in shards, and back. When which order wants to be looked at follows from its row."""
 
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import msgspec
 
 from domain.order_row import Movement, Order, Stub
 from domain.order_state import Orders
 from streams.fold import Shard
+from tables.gather import lists
 from tables.order_rows import OrderTable
-
-_AT_ONCE = 200
-"""Items of a msgpack list: decoded in less than a millisecond."""
 
 
 class _Core(NamedTuple):
@@ -37,13 +34,13 @@ _decode_moves = msgspec.msgpack.Decoder(list[tuple[bytes, list[Movement]]]).deco
 def dump(state: Orders) -> Iterator[Shard]:
     """The whole state between two records; nothing may change it until the last shard is out."""
     rows = _table(state)
-    yield Shard("core", _encode(_Core(state.src, state.clk, state.home, state.rules_version, rows.stubs)))
+    yield Shard("core", _encode(_Core(state.src, state.clk, state.home, state.rules_version, len(rows.stubs))))
     yield from (Shard("orders", orders) for orders in rows.dump())
-    yield from (Shard("stubs", records) for records in rows.dump_stubs())
+    yield from (Shard("stubs", records) for records in rows.stubs.dump())
     yield from (Shard("early", stubs) for stubs in rows.dump_early())
-    yield from _lists("early-queue", state.early)
-    yield from _lists("early-count", state.early_count.items())
-    yield from _lists("moves", ((order, list(moves.values())) for order, moves in state.moves.items()))
+    yield from lists("early-queue", state.early)
+    yield from lists("early-count", state.early_count.items())
+    yield from lists("moves", ((order, list(moves.values())) for order, moves in state.moves.items()))
 
 
 def load(state: Orders, shard: Shard) -> None:
@@ -58,19 +55,13 @@ def _table(state: Orders) -> OrderTable:
     raise TypeError(message)
 
 
-def _lists(name: str, items: Iterable[Any]) -> Iterator[Shard]:
-    left = iter(items)
-    while some := list(islice(left, _AT_ONCE)):
-        yield Shard(name, _encode(some))
-
-
 def _load_core(state: Orders, data: bytes) -> None:
     core = _decode_core(data)
     if core.home != state.home:
         message = f"orders of partition {core.home}, not {state.home}"
         raise ValueError(message)
     state.src, state.clk, state.rules_version = core.src, core.clk, core.rules_version
-    _table(state).reserve_stubs(core.stubs)
+    _table(state).stubs.reserve(core.stubs)
 
 
 def _load_orders(state: Orders, data: bytes) -> None:
@@ -93,7 +84,7 @@ def _load_moves(state: Orders, data: bytes) -> None:
 _LOAD: dict[str, Callable[[Orders, bytes], None]] = {
     "core": _load_core,
     "orders": _load_orders,
-    "stubs": lambda state, data: _table(state).load_stubs(data),
+    "stubs": lambda state, data: _table(state).stubs.load(data),
     "early": _load_early,
     "early-queue": lambda state, data: state.early.extend(_decode_queue(data)),
     "early-count": lambda state, data: state.early_count.update(_decode_counts(data)),

@@ -5,7 +5,7 @@ about 20 of overhead.
 """
 
 from collections.abc import Iterable, Iterator
-from itertools import chain, islice
+from itertools import chain
 from struct import Struct
 
 import msgspec
@@ -13,6 +13,7 @@ import msgspec
 from domain.ids import ORDER_ID_BYTES
 from domain.order_row import Known, Order, Stub
 from domain.orders import Phase
+from tables.gather import batches
 from tables.packed import PackedTable
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -33,19 +34,19 @@ _AT_ONCE = 100
 class OrderTable:
     """domain.order_row.Rows."""
 
-    __slots__ = ("_early", "_shards", "_stubs")
+    __slots__ = ("_early", "_shards", "stubs")
 
     def __init__(self) -> None:
         self._shards: list[dict[bytes, bytes]] = [{} for _ in range(SHARDS)]
         self._early: dict[bytes, bytes] = {}
-        self._stubs = PackedTable(ORDER_ID_BYTES, STUB_BYTES)
+        self.stubs = PackedTable(ORDER_ID_BYTES, STUB_BYTES)
 
     def get(self, order: bytes) -> Known | None:
         """The row or stub, if there is one."""
         packed = self._shards[order[_SHARD_BYTE]].get(order)
         if packed is not None:
             return _decode(packed)
-        stub = self._stubs.get(order)
+        stub = self.stubs.get(order)
         if stub is not None:
             return _stub(stub)
         early = self._early.get(order)
@@ -65,18 +66,13 @@ class OrderTable:
         self._early.pop(stub.order, None)
         order, customer, fingerprint, offset, position, phase, goal, version, sequence, _ = stub
         place = offset << 16 | position
-        self._stubs.append(
+        self.stubs.append(
             _STUB.pack(order, customer, fingerprint, place, _NUMBER[phase], _NUMBER[goal], version, sequence)
         )
 
     def remove(self, order: bytes) -> None:
         """A stub of phase EARLY leaves."""
         del self._early[order]
-
-    @property
-    def stubs(self) -> int:
-        """How many orders are final."""
-        return len(self._stubs)
 
     def dump(self) -> Iterator[bytes]:
         """Living orders, many at a time: a msgpack list."""
@@ -86,18 +82,6 @@ class OrderTable:
         """Stubs of phase EARLY, many at a time: a msgpack list."""
         return _lists(self._early.values())
 
-    def dump_stubs(self) -> Iterator[bytes]:
-        """The other stubs, many at a time."""
-        return self._stubs.dump()
-
-    def load_stubs(self, records: bytes) -> None:
-        """What `dump_stubs` gave."""
-        self._stubs.load(records)
-
-    def reserve_stubs(self, orders: int) -> None:
-        """Room for so many."""
-        self._stubs.reserve(orders)
-
     def __iter__(self) -> Iterator[Known]:
         """In no order that means anything."""
         for shard in self._shards:
@@ -105,18 +89,16 @@ class OrderTable:
                 yield _decode(packed)
         for early in self._early.values():
             yield _decode_stub(early)
-        for record in self._stubs:
+        for record in self.stubs:
             yield _stub(record)
 
     def __len__(self) -> int:
-        return len(self._stubs) + len(self._early) + sum(len(shard) for shard in self._shards)
+        return len(self.stubs) + len(self._early) + sum(len(shard) for shard in self._shards)
 
 
 def _lists(rows: Iterable[bytes]) -> Iterator[bytes]:
     """Rows that are encoded already, as lists of them."""
-    left = iter(rows)
-    while some := [msgspec.Raw(row) for row in islice(left, _AT_ONCE)]:
-        yield _encode(some)
+    return (_encode(some) for some in batches(map(msgspec.Raw, rows), _AT_ONCE))
 
 
 def _stub(record: bytes) -> Stub:

@@ -6,14 +6,14 @@ PackedTable (about 80 bytes each).
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import chain, islice
+from itertools import chain
 from struct import Struct
 from typing import NoReturn, TypeVar
 
 from domain.ids import CUSTOMER_BYTES, HOLD_ID_BYTES
 from domain.outcomes import InvariantViolatedError
-from domain.reservation import NO_TERMS, Row, RowState
-from tables.gather import gather
+from domain.reservation import HELD, NO_TERMS, RELEASED, SOLD, Row
+from tables.gather import batches, gather
 from tables.packed import PackedTable
 
 V = TypeVar("V")
@@ -38,26 +38,23 @@ _AT_ONCE = 1_024
 _UNITS = CUSTOMER_BYTES + 4
 """Offset of the units in a sold customer's record: behind the customer and the pool's key."""
 _HELD_UNITS = Struct(f">{_UNITS}sI")
-_HELD = int(RowState.HELD)
-_SOLD = int(RowState.SOLD)
-_RELEASED = int(RowState.RELEASED)
 
 
 class RowTable:
     """domain.reservation.Rows."""
 
-    __slots__ = ("_shards", "_sold")
+    __slots__ = ("_shards", "sold")
 
     def __init__(self) -> None:
         self._shards: list[dict[bytes, bytes]] = [{} for _ in range(SHARDS)]
-        self._sold = PackedTable(HOLD_ID_BYTES, HOLD_ID_BYTES + _ROW.size)
+        self.sold = PackedTable(HOLD_ID_BYTES, HOLD_ID_BYTES + _ROW.size)
 
     def get(self, hold: bytes) -> Row | None:
         """The row, if there is one."""
         packed = self._shards[hold[_SHARD_BYTE]].get(hold)
         if packed is not None:
             return _row(hold, packed)
-        record = self._sold.get(hold)
+        record = self.sold.get(hold)
         return None if record is None else _row(hold, record[HOLD_ID_BYTES:])
 
     def hold(
@@ -73,16 +70,16 @@ class RowTable:
     ) -> None:
         """A new HELD row; InvariantViolatedError if the hold has one."""
         shard = self._shards[hold[_SHARD_BYTE]]
-        if hold in shard or self._sold.get(hold):
+        if hold in shard or self.sold.get(hold):
             _exists(hold)
         moment = deadline_ms << 16
-        shard[hold] = _pack(_HELD, customer, fingerprint, terms, offset << 16 | position, moment | quantity, moment)
+        shard[hold] = _pack(HELD, customer, fingerprint, terms, offset << 16 | position, moment | quantity, moment)
 
     def known(self, holds: Sequence[bytes]) -> list[int]:
         """Places of those that have a row."""
         shards = self._shards
         live = [at for at, hold in enumerate(holds) if hold in shards[hold[_SHARD_BYTE]]]
-        return live + self._sold.places(holds)
+        return live + self.sold.places(holds)
 
     def hold_all(
         self,
@@ -100,13 +97,13 @@ class RowTable:
         deadline = deadline_ms.to_bytes(6, "big")
         moment = deadline + bytes(2)
         pack, shards = _GRANT.pack, self._shards
-        known = self._sold.places(holds)
+        known = self.sold.places(holds)
         if known:
             _exists(holds[known[0]])
         for hold, customer, fingerprint, quantity, position in zip(
             holds, customers, fingerprints, quantities, positions, strict=True
         ):
-            row = pack(_HELD, customer, fingerprint, origin, position, deadline, quantity, moment)
+            row = pack(HELD, customer, fingerprint, origin, position, deadline, quantity, moment)
             if shards[hold[_SHARD_BYTE]].setdefault(hold, row) is not row:
                 _exists(hold)
 
@@ -115,7 +112,7 @@ class RowTable:
         if self.get(hold) is not None:
             _exists(hold)
         self._shards[hold[_SHARD_BYTE]][hold] = _pack(
-            _RELEASED, customer, b"", NO_TERMS, offset << 16 | position, 0, ended_ms << 16
+            RELEASED, customer, b"", NO_TERMS, offset << 16 | position, 0, ended_ms << 16
         )
 
     def update(self, row: Row, state: int, returned: int, moment_ms: int) -> None:
@@ -131,17 +128,17 @@ class RowTable:
             moment_ms << 16 | returned,
         )
         shard = self._shards[hold[_SHARD_BYTE]]
-        if before == _SOLD:
+        if before == SOLD:
             self._cut(hold)
-        elif state == _SOLD:
+        elif state == SOLD:
             del shard[hold]
-        if state == _SOLD:
-            self._sold.append(hold + packed)
+        if state == SOLD:
+            self.sold.append(hold + packed)
         else:
             shard[hold] = packed
 
     def _cut(self, hold: bytes) -> None:
-        if not self._sold.cut(hold):
+        if not self.sold.cut(hold):
             message = f"reservation {hold.hex()} was sold and is not there"
             raise InvariantViolatedError(message)
 
@@ -149,18 +146,9 @@ class RowTable:
         """An ended row leaves."""
         del self._shards[row.hold[_SHARD_BYTE]][row.hold]
 
-    @property
-    def sold(self) -> int:
-        """How many rows are SOLD."""
-        return len(self._sold)
-
     def dump(self) -> Iterator[bytes]:
         """Records of live and ended rows, many at a time: hold and packed row."""
-        return gather(b"".join(chain.from_iterable(some)) for some in _batches(self._shards))
-
-    def dump_sold(self) -> Iterator[bytes]:
-        """Records of SOLD rows, many at a time."""
-        return self._sold.dump()
+        return gather(b"".join(chain.from_iterable(some)) for some in _items(self._shards))
 
     def load(self, records: bytes) -> None:
         """What `dump` gave: records of one dict after those of another, and in bulk those of one alone."""
@@ -172,31 +160,20 @@ class RowTable:
         for hold, packed in _RECORDS.iter_unpack(records):
             shards[hold[_SHARD_BYTE]][hold] = packed
 
-    def load_sold(self, records: bytes) -> None:
-        """What `dump_sold` gave."""
-        self._sold.load(records)
-
-    def reserve_sold(self, rows: int) -> None:
-        """Room for so many."""
-        self._sold.reserve(rows)
-
     def __iter__(self) -> Iterator[Row]:
         """In no order that means anything."""
         for shard in self._shards:
             for hold, packed in shard.items():
                 yield _row(hold, packed)
-        for record in self._sold:
+        for record in self.sold:
             yield _row(record[:HOLD_ID_BYTES], record[HOLD_ID_BYTES:])
 
     def __len__(self) -> int:
-        return len(self._sold) + sum(len(shard) for shard in self._shards)
+        return len(self.sold) + sum(len(shard) for shard in self._shards)
 
 
-def _batches(shards: list[dict[bytes, V]]) -> Iterator[list[tuple[bytes, V]]]:
-    for shard in shards:
-        items = iter(shard.items())
-        while some := list(islice(items, _AT_ONCE)):
-            yield some
+def _items(shards: list[dict[bytes, V]]) -> Iterator[list[tuple[bytes, V]]]:
+    return chain.from_iterable(batches(shard.items(), _AT_ONCE) for shard in shards)
 
 
 def _row(hold: bytes, packed: bytes) -> Row:
@@ -228,23 +205,23 @@ class CountTable:
     A sold customer costs 16 bytes and about 20 of overhead.
     """
 
-    __slots__ = ("_held", "_sold")
+    __slots__ = ("_held", "sold")
 
     def __init__(self) -> None:
         self._held: list[dict[bytes, int]] = [{} for _ in range(SHARDS)]
-        self._sold = PackedTable(_UNITS, _UNITS + 4)
+        self.sold = PackedTable(_UNITS, _UNITS + 4)
 
     def get(self, customer: bytes, pool_key: bytes) -> int:
         """Units held and sold."""
         key = customer + pool_key
-        return self._held[customer[0]].get(key, 0) + _units(self._sold.get(key))
+        return self._held[customer[0]].get(key, 0) + _units(self.sold.get(key))
 
     def units(self, keys: Sequence[bytes]) -> list[int]:
         """Units held and sold, by keys: a customer and a pool's key behind it."""
         shards = self._held
         units = [shards[key[0]].get(key, 0) for key in keys]
-        for place in self._sold.places(keys):
-            units[place] += _units(self._sold.get(keys[place]))
+        for place in self.sold.places(keys):
+            units[place] += _units(self.sold.get(keys[place]))
         return units
 
     def add_held_all(self, customers: Sequence[bytes], pool_key: bytes, units: Sequence[int]) -> None:
@@ -270,31 +247,22 @@ class CountTable:
     def add_sold(self, customer: bytes, pool_key: bytes, units: int) -> None:
         """As `add_held`."""
         key = customer + pool_key
-        record = self._sold.get(key)
+        record = self.sold.get(key)
         units += _units(record)
         if units < 0:
             _refuse(key, units)
         if record is None:
             if units:
-                self._sold.append(key + units.to_bytes(4, "big"))
+                self.sold.append(key + units.to_bytes(4, "big"))
         elif units:
-            self._sold.replace(key + units.to_bytes(4, "big"))
+            self.sold.replace(key + units.to_bytes(4, "big"))
         else:
-            self._sold.cut(key)
-
-    @property
-    def sold(self) -> int:
-        """How many customers have units sold, each pool's by themselves."""
-        return len(self._sold)
+            self.sold.cut(key)
 
     def dump_held(self) -> Iterator[bytes]:
         """Records of customer, pool key and units held, many at a time."""
         pack = _HELD_UNITS.pack
-        return gather(b"".join(pack(*item) for item in some) for some in _batches(self._held))
-
-    def dump_sold(self) -> Iterator[bytes]:
-        """Records of customer, pool key and units sold, many at a time."""
-        return self._sold.dump()
+        return gather(b"".join(pack(*item) for item in some) for some in _items(self._held))
 
     def load_held(self, records: bytes) -> None:
         """What `dump_held` gave."""
@@ -302,20 +270,12 @@ class CountTable:
         for key, units in _HELD_UNITS.iter_unpack(records):
             held[key[0]][key] = units
 
-    def load_sold(self, records: bytes) -> None:
-        """What `dump_sold` gave."""
-        self._sold.load(records)
-
-    def reserve_sold(self, customers: int) -> None:
-        """Room for so many."""
-        self._sold.reserve(customers)
-
     def __iter__(self) -> Iterator[tuple[bytes, bytes, int, int]]:
         """(customer, pool key, held, sold), in no order that means anything."""
         for shard in self._held:
             for key, units in shard.items():
-                yield key[:CUSTOMER_BYTES], key[CUSTOMER_BYTES:], units, _units(self._sold.get(key))
-        for record in self._sold:
+                yield key[:CUSTOMER_BYTES], key[CUSTOMER_BYTES:], units, _units(self.sold.get(key))
+        for record in self.sold:
             key = record[:_UNITS]
             if key not in self._held[key[0]]:
                 yield key[:CUSTOMER_BYTES], key[CUSTOMER_BYTES:], 0, _units(record)

@@ -16,6 +16,7 @@ from streams.head import Head, decode_head, decode_pending, encode_head, encode_
 from streams.machine import PartitionMachine
 from streams.outbox import Pending
 from streams.records import DIGEST_BYTES, UndecodableError, digest
+from tables.gather import portions
 
 FORMAT = 1
 HEAD = "head"
@@ -106,6 +107,13 @@ def check(meta: Meta, fold: Fold[Any], partition: int, log_id: bytes) -> None:
         raise OtherVersionError(message)
 
 
+def check_tip(meta: Meta, record: bytes | None) -> None:
+    """BadSnapshotError unless `record` is what the ledger had at its offset (None: the ledger has nothing there)."""
+    if record is None or hash_of(record) != meta.tip:
+        message = f"the ledger has {'no' if record is None else 'another'} record at {meta.offset}"
+        raise BadSnapshotError(message)
+
+
 class Picture:
     """A machine that stands still, as shards; what it knows of the protocol is copied at once."""
 
@@ -120,6 +128,7 @@ class Picture:
         self._state = machine.state
         self._genesis = genesis
         self._tip = hash_of(newest[1])
+        self._hashes = bytearray()
         takeover, outbox = machine.takeover, machine.outbox
         self._head = Head(
             machine.accepted.fork(),
@@ -140,15 +149,20 @@ class Picture:
         )
 
     def shards(self) -> Iterator[bytes]:
-        """Their values, in order."""
-        yield encode_shard(Shard(HEAD, encode_head(self._head)))
-        for some in _portions(self._head.pending):
-            yield encode_shard(Shard(PENDING, encode_pending(some)))
-        for shard in self._fold.dump(self._state):
-            yield encode_shard(shard)
+        """Their values, in order, once."""
+        for shard in self._shards():
+            value = encode_shard(shard)
+            self._hashes += hash_of(value)
+            yield value
 
-    def meta(self, hashes: bytes, code: str, taken_ms: int) -> Meta:
-        """What vouches for them. `hashes`: `hash_of` each value, in order."""
+    def _shards(self) -> Iterator[Shard]:
+        yield Shard(HEAD, encode_head(self._head))
+        for some in portions(self._head.pending, lambda each: len(each.body), _PENDING_BYTES):
+            yield Shard(PENDING, encode_pending(some))
+        yield from self._fold.dump(self._state)
+
+    def meta(self, code: str, taken_ms: int) -> Meta:
+        """What vouches for them: after the last one."""
         accepted: Acceptance = self._head.accepted
         return Meta(
             ledger=self._fold.name,
@@ -159,23 +173,10 @@ class Picture:
             offset=accepted.offset,
             tip=self._tip,
             decisions=accepted.decisions,
-            hashes=hashes,
+            hashes=bytes(self._hashes),
             code=code,
             taken_ms=taken_ms,
         )
-
-
-def _portions(pending: tuple[Pending, ...]) -> Iterator[list[Pending]]:
-    some: list[Pending] = []
-    size = 0
-    for each in pending:
-        some.append(each)
-        size += len(each.body)
-        if size >= _PENDING_BYTES:
-            yield some
-            some, size = [], 0
-    if some:
-        yield some
 
 
 class Loading:

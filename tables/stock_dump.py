@@ -1,8 +1,7 @@
 """The stock fold's state in shards, and back."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
 
 import msgspec
 
@@ -10,12 +9,10 @@ from domain.pool import Adjustment, Phase, Policy, Pool, Terms
 from domain.rules import Rules
 from domain.state import Inventory
 from streams.fold import Shard
-from tables.gather import SHARD_BYTES
+from tables.gather import lists, portions
 from tables.refusals import RefusalTable
 from tables.reservations import CountTable, RowTable
 
-_AT_ONCE = 200
-"""Items of a msgpack list: decoded in less than a millisecond."""
 _GENERATION_BYTES = 8
 _DEADLINE_BYTES = 100
 """What a bucket costs besides its holds, in bytes that take as long."""
@@ -70,25 +67,25 @@ def new_inventory(rules: Mapping[int, Rules]) -> Inventory:
 def dump(state: Inventory) -> Iterator[Shard]:
     """The whole state between two records; nothing may change it until the last shard is out."""
     rows, counts, refusals = _tables(state)
-    room = rows.sold, counts.sold, refusals.count
+    room = len(rows.sold), len(counts.sold), refusals.count
     core = _Core(state.src, state.clk, state.rules_version, *room, state.tombstone_count)
     yield Shard("core", _encode(core))
     pools = list(state.pools.values())
-    yield from _lists("pools", (_pool_row(pool) for pool in pools))
+    yield from lists("pools", (_pool_row(pool) for pool in pools))
     terms = (_TermsRow(one.pool.sku, one.price, one.currency, one.hold_ms) for one in state.terms)
-    yield from _lists("terms", terms)
+    yield from lists("terms", terms)
     adjusted = ((pool.sku, *item) for pool in pools for item in pool.adjustments.items())
-    yield from _lists("adjustments", adjusted)
+    yield from lists("adjustments", adjusted)
     yield from (Shard("rows", records) for records in rows.dump())
-    yield from (Shard("sold", records) for records in rows.dump_sold())
+    yield from (Shard("sold", records) for records in rows.sold.dump())
     yield from _deadlines(pools)
     yield from (Shard("customers", records) for records in counts.dump_held())
-    yield from (Shard("customers-sold", records) for records in counts.dump_sold())
+    yield from (Shard("customers-sold", records) for records in counts.sold.dump())
     for number, records in refusals.dump():
         yield Shard("refusals", number.to_bytes(_GENERATION_BYTES, "big") + records)
-    yield from _lists("endings", state.endings)
-    yield from _lists("returns", state.returns.items())
-    yield from _lists("tombstones", state.tombstones.items())
+    yield from lists("endings", state.endings)
+    yield from lists("returns", state.returns.items())
+    yield from lists("tombstones", state.tombstones.items())
 
 
 def load(state: Inventory, shard: Shard) -> None:
@@ -104,24 +101,10 @@ def _tables(state: Inventory) -> tuple[RowTable, CountTable, RefusalTable]:
     raise TypeError(message)
 
 
-def _lists(name: str, items: Iterable[Any]) -> Iterator[Shard]:
-    left = iter(items)
-    while some := list(islice(left, _AT_ONCE)):
-        yield Shard(name, _encode(some))
-
-
 def _deadlines(pools: list[Pool]) -> Iterator[Shard]:
     """Lists by their bytes: a bucket has one hold or a hundred thousand."""
-    some: list[tuple[str, int, int, bytes]] = []
-    size = 0
-    for pool in pools:
-        for entry in pool.deadlines.entries():
-            some.append((pool.sku, *entry))
-            size += _DEADLINE_BYTES + len(entry[-1])
-            if size >= SHARD_BYTES:
-                yield Shard("deadlines", _encode(some))
-                some, size = [], 0
-    if some:
+    entries = ((pool.sku, *entry) for pool in pools for entry in pool.deadlines.entries())
+    for some in portions(entries, lambda entry: _DEADLINE_BYTES + len(entry[-1])):
         yield Shard("deadlines", _encode(some))
 
 
@@ -140,8 +123,8 @@ def _load_core(state: Inventory, data: bytes) -> None:
         core.tombstones,
     )
     state.rules = state.rules_by_version[core.rules_version]
-    rows.reserve_sold(core.sold_rows)
-    counts.reserve_sold(core.sold_customers)
+    rows.sold.reserve(core.sold_rows)
+    counts.sold.reserve(core.sold_customers)
     refusals.reserve(core.refusals)
 
 
@@ -184,10 +167,10 @@ _LOAD: dict[str, Callable[[Inventory, bytes], None]] = {
     "terms": _load_terms,
     "adjustments": _load_adjustments,
     "rows": lambda state, data: _tables(state)[0].load(data),
-    "sold": lambda state, data: _tables(state)[0].load_sold(data),
+    "sold": lambda state, data: _tables(state)[0].sold.load(data),
     "deadlines": _load_deadlines,
     "customers": lambda state, data: _tables(state)[1].load_held(data),
-    "customers-sold": lambda state, data: _tables(state)[1].load_sold(data),
+    "customers-sold": lambda state, data: _tables(state)[1].sold.load(data),
     "refusals": _load_refusals,
     "endings": _load_endings,
     "returns": lambda state, data: state.returns.update(_decode_returns(data)),

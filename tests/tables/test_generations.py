@@ -1,7 +1,6 @@
 """Two generations on the disk: a whole one at any time, and damage found whatever does it."""
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -147,13 +146,16 @@ def test_kill_9_in_the_middle_of_the_writing_leaves_a_whole_one_and_a_lock_that_
             stdout=subprocess.PIPE,
             env=os.environ | {"PYTHONPATH": str(ROOT)},
         )
-        assert writer.stdout.readline() == b"writing\n"
-        deadline = time.monotonic() + 20
-        while not any(table.stat().st_size > 1_000_000 for table in files(folder, ".sst")):
-            assert time.monotonic() < deadline
-        writer.send_signal(signal.SIGKILL)
-        writer.wait()
-        writer.stdout.close()
+        try:
+            assert writer.stdout.readline() == b"writing\n"
+            deadline = time.monotonic() + 20
+            while not any(table.stat().st_size > 1_000_000 for table in files(folder, ".sst")):
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+        finally:
+            writer.kill()
+            writer.wait()
+            writer.stdout.close()
         half, whole = generations.found()
         assert whole.meta.offset == 10
         assert half.meta is None

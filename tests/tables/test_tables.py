@@ -88,7 +88,7 @@ def test_a_sold_row_is_62_bytes():
     table = RowTable()
     table.hold(bytes(17), bytes(8), bytes(8), 1, 1, 1, 1, 1)
     table.update(table.get(bytes(17)), RowState.SOLD, 0, 1)
-    assert [len(record) for record in table._sold] == [62]
+    assert [len(record) for record in table.sold] == [62]
 
 
 def test_counts_are_sums_of_held_and_sold_and_never_negative():
