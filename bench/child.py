@@ -6,12 +6,11 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from bench.lines import LINE_BYTES_MAX
 from ops.lifeline import die_with_parent
 from ops.supervisor import python_module
 
 STOP_S = 10.0
-LINE_BYTES_MAX = 64 * 1024 * 1024
-"""An answer is one line, with every moment of a run in it."""
 
 
 class ChildError(RuntimeError):

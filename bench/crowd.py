@@ -1,6 +1,6 @@
 """Buyers at a gateway's service in this process: as many as it can decide, or at a steady rate whatever comes of it.
 
-Most do not wait for their answer, as most buyers of a drop do not; one of a hundred does, and is measured.
+Most do not wait for their answer, as most buyers of a drop do not; one of `measured` does.
 """
 
 import asyncio
@@ -19,22 +19,23 @@ from gateway.view import Answer
 TICK_S = 0.005
 PATIENCE_MS = 30_000
 MEASURED = 100
-"""One of so many waits."""
+"""One of so many waits for its answer."""
 CLIENTS = 1_000
 
 
 class Crowd:
     """Of one service."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, measured: int = MEASURED) -> None:
         self.asked: Counter[str] = Counter()
         """By SKU, what was taken."""
         self.turned_away = 0
         self.waiting = 0
         """Measured ones without an answer."""
         self.outcomes: Counter[str] = Counter()
-        self.waits_ms: list[float] = []
+        self.waits_s: list[float] = []
         self._service = service
+        self._measured = measured
         self._own = os.urandom(6)
         self._number = 0
 
@@ -55,7 +56,7 @@ class Crowd:
                     count += 1
 
         await asyncio.gather(*(client() for _ in range(CLIENTS)))
-        self.waits_ms.clear()
+        self.waits_s.clear()
         return count / seconds
 
     async def buy(self, rates: dict[str, float], seconds: float) -> None:
@@ -71,9 +72,13 @@ class Crowd:
 
     def _try(self, sku: str) -> None:
         try:
-            self._ask(sku, waits=self._number % MEASURED == 0)
-        except ProblemError:
+            self._ask(sku, waits=self._number % self._measured == 0)
+        except ProblemError as error:
             self.turned_away += 1
+            self.on_turned_away(error)
+
+    def on_turned_away(self, error: ProblemError) -> None:
+        """For those who want to know why."""
 
     def _ask(self, sku: str, *, waits: bool) -> "asyncio.Future[Answer]":
         """As the purchase route does. ProblemError."""
@@ -98,4 +103,4 @@ class Crowd:
         if not decided.cancelled():
             self.waiting -= 1
             self.outcomes[Outcome(decided.result().outcome).label] += 1
-            self.waits_ms.append((time.perf_counter() - begun_s) * 1000)
+            self.waits_s.append(time.perf_counter() - begun_s)

@@ -7,29 +7,25 @@ import asyncio
 import gc
 import os
 import time
-from collections.abc import Iterator
-from pathlib import Path
+from itertools import chain
 
 import msgspec
 
 from bench.lines import serve
-from bench.lone_machine import LoneMachine
+from bench.lone_machine import BEGIN_MS, LoneMachine, on_sale, orders
+from bench.resident import resident_bytes
 from domain.ids import hold_id
 from domain.outcomes import Outcome
 from domain.roles import Role
 from domain.rules import RULES
-from domain.stock import Adjust, Commit, Open, Release, Reserve, SetPolicy
+from domain.stock import Commit, Release
 from streams.protocol import Tick
-from streams.stock_records import StockCommand
 
 HOT = "hot"
 UNITS = 2_000_000_000
 HOLD_MS = 900_000
-LIMIT = 65_535
-BEGIN_MS = 1_750_000_000_000
 BATCH = 500
 MEASURED_BATCH = 100
-PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 class Age(msgspec.Struct, frozen=True, tag=True):
@@ -74,8 +70,8 @@ class OldPartition:
         self._finish(Release, Outcome.RELEASED, age.released)
         self._forget()
         with_sales = _resident()
-        for orders in self._orders(age.held, BATCH):
-            self._reserve(orders)
+        for some in orders(age.held, BATCH):
+            self._reserve(some)
         with_holds = _resident()
         return Aged(
             (with_skus - before) / max(1, age.skus),
@@ -86,10 +82,7 @@ class OldPartition:
     def cost_us(self, decisions: int) -> float:
         """CPU of a decision, all granted. AssertionError if the pool's counters are not what was decided."""
         lone, granted = self.lone, bytes((Outcome.GRANTED,)) * MEASURED_BATCH
-        values = [
-            lone.batch(Role.GATEWAY, [self._request(order) for order in orders])
-            for orders in self._orders(decisions, MEASURED_BATCH)
-        ]
+        values = [lone.batch(Role.GATEWAY, lone.requests(HOT, some)) for some in orders(decisions, MEASURED_BATCH)]
         pool = lone.machine.state.pools[HOT]
         held = pool.held
         begun_s = time.process_time()
@@ -102,16 +95,13 @@ class OldPartition:
 
     def _open(self, skus: list[str]) -> None:
         for at in range(0, len(skus), BATCH // 3):
-            commands: list[StockCommand] = []
-            for sku in skus[at : at + BATCH // 3]:
-                policy = SetPolicy(sku, 0, 100, "EUR", LIMIT, HOLD_MS, "bench")
-                commands += [policy, Adjust(sku, UNITS, "initial", ""), Open(sku, 1)]
-            self.lone.decide(self.lone.batch(Role.OPS, commands))
+            some = (on_sale(sku, UNITS, HOLD_MS) for sku in skus[at : at + BATCH // 3])
+            self.lone.decide(self.lone.batch(Role.OPS, list(chain.from_iterable(some))))
 
     def _finish(self, how: type[Commit] | type[Release], outcome: Outcome, count: int) -> None:
-        for orders in self._orders(count, BATCH):
-            self._reserve(orders)
-            self.lone.expect(outcome, Role.ORDER, [how(hold_id(order)) for order in orders])
+        for some in orders(count, BATCH):
+            self._reserve(some)
+            self.lone.expect(outcome, Role.ORDER, [how(hold_id(order)) for order in some])
 
     def _forget(self) -> None:
         """Time passes until nothing that ended is remembered."""
@@ -120,23 +110,15 @@ class OldPartition:
         while next(iter(endings), None) is not None:
             self.lone.expect(Outcome.TICKED, Role.WORKER, [Tick()])
 
-    def _reserve(self, orders: list[bytes]) -> None:
+    def _reserve(self, some: list[bytes]) -> None:
         self.lone.clk += 1
-        self.lone.expect(Outcome.GRANTED, Role.GATEWAY, [self._request(order) for order in orders])
-
-    def _request(self, order: bytes) -> StockCommand:
-        return Reserve(hold_id(order), HOT, order[8:], 1, self.lone.clk + 1_000, order[8:])
-
-    def _orders(self, count: int, size: int) -> Iterator[list[bytes]]:
-        """Order ids, each of another customer, `size` at a time."""
-        for _ in range(count // size):
-            yield [bytes(2) + os.urandom(14) for _ in range(size)]
+        self.lone.expect(Outcome.GRANTED, Role.GATEWAY, self.lone.requests(HOT, some))
 
 
 def _resident() -> int:
-    """Bytes, of this process (proc(5), statm)."""
+    """Bytes, of this process, without garbage."""
     gc.collect()
-    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * PAGE_BYTES
+    return resident_bytes(os.getpid())
 
 
 async def _run() -> None:

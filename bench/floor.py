@@ -17,9 +17,9 @@ import msgspec
 import uvloop
 from aiokafka import TopicPartition
 
+from bench.lone_machine import on_sale
 from domain.outcomes import Outcome
 from domain.roles import Role
-from domain.stock import Adjust, Open, SetPolicy
 from streams.kafka import hot_consumer, producer
 from streams.records import (
     DECIDED,
@@ -37,7 +37,6 @@ from tables.stock import StockFold
 RECORDS_MAX = 500
 NONCE, DIGEST = bytes(NONCE_BYTES), bytes(DIGEST_BYTES)
 UNITS = 1_000_000_000
-LIMIT = 65_535
 HOLD_MS = 600_000
 
 
@@ -59,9 +58,7 @@ def sample(commands: Sequence[StockCommand], clk: int, *, granted: bool) -> tupl
     state: Any = fold.new_state(0)
     sku = commands[0].sku  # type: ignore[union-attr] # they are reservations
     wanted = int(Outcome.GRANTED if granted else Outcome.SOLD_OUT)
-    setting: list[StockCommand] = [SetPolicy(sku, 0, 100, "EUR", LIMIT, HOLD_MS, "key")]
-    setting += [Adjust(sku, UNITS, "initial", "bench")] if granted else []
-    fold.decide(state, [*setting, Open(sku, 1)], Role.OPS, 0, clk)
+    fold.decide(state, on_sale(sku, UNITS if granted else 0, HOLD_MS), Role.OPS, 0, clk)
     decision = fold.decide(state, commands, Role.GATEWAY, 1, clk)
     if set(decision.outcomes) != {wanted}:
         message = f"the sample's outcomes are {set(decision.outcomes)}, not {wanted}"

@@ -39,10 +39,10 @@ class Task(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """How long all took, each latency in milliseconds, and how many got which status."""
+    """How long all took, each latency in seconds, and how many got which status."""
 
     took_s: float
-    latencies_ms: list[float]
+    latencies_s: list[float]
     statuses: dict[int, int]
 
 
@@ -82,7 +82,7 @@ class _Load:
         self._requests = [_request(task, number) for number in range(task.requests)]
         self._free: list[_Connection] = []
         self._opened = 0
-        self._latencies_ms: list[float] = []
+        self._latencies_s: list[float] = []
         self._statuses: Counter[int] = Counter()
 
     async def connect(self, count: int) -> None:
@@ -103,7 +103,7 @@ class _Load:
             else:
                 for connection in self._free:
                     group.create_task(self._closed_loop(connection))
-        return Answer(time.perf_counter() - begun_s, self._latencies_ms, dict(self._statuses))
+        return Answer(time.perf_counter() - begun_s, self._latencies_s, dict(self._statuses))
 
     async def _closed_loop(self, connection: _Connection) -> None:
         while self._requests:
@@ -127,7 +127,7 @@ class _Load:
 
     async def _ask(self, connection: _Connection, request: bytes, due_s: float) -> None:
         self._statuses[await connection.ask(request)] += 1
-        self._latencies_ms.append((time.perf_counter() - due_s) * 1000)
+        self._latencies_s.append(time.perf_counter() - due_s)
 
 
 def _request(task: Task, number: int) -> bytes:

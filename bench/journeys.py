@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import msgspec
 
 from bench.child import Child, child
-from bench.load import Where, where_of
+from bench.load import where_of
 from ops.deployment import Deployment
 
 
@@ -53,7 +53,6 @@ class Orderer:
 @asynccontextmanager
 async def ordering(deployment: Deployment) -> AsyncIterator[Orderer]:
     """Ready to order. On the main thread."""
-    where: Where = where_of(deployment)
-    async with child("bench.journeys_process", msgspec.json.encode(where).decode()) as process:
+    async with child("bench.journeys_process", msgspec.json.encode(where_of(deployment)).decode()) as process:
         await process.answer()
         yield Orderer(process)

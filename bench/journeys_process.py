@@ -23,7 +23,6 @@ from gateway.service import Service
 from streams.carried import Carried, encode_carried
 from streams.kafka import hot_consumer
 from streams.order_events import OrderEvent, decode
-from streams.records import UndecodableError
 from streams.topics import Topics, named
 
 CARRIED = encode_carried(Carried("pm_card_visa"))
@@ -108,10 +107,7 @@ class _Journeys:
         return acked
 
     def _see(self, headers: object, value: bytes) -> None:
-        try:
-            event = decode(headers, value)  # type: ignore[arg-type]
-        except UndecodableError:
-            return
+        event = decode(headers, value)  # type: ignore[arg-type]
         if not isinstance(event, OrderEvent):
             return
         if event.to == CONFIRMED:

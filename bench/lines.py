@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 LINE_BYTES_MAX = 64 * 1024 * 1024
+"""An answer is one line, with every moment of a run in it."""
 READY = 0
 
 

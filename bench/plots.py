@@ -5,7 +5,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from bench.result import RESULTS, Result, names, spread
+from bench.result import RESULTS, Result, names, path_of, spread
 
 PANEL_INCHES = (6.0, 0.5)
 """Width of a panel, and what each arm adds to its height."""
@@ -20,11 +20,11 @@ def plot(result: Result, folder: Path = RESULTS) -> list[Path]:
     if result.failed:
         return []
     folder.mkdir(parents=True, exist_ok=True)
-    stem = f"{result.scenario}{'.quick' if result.quick else ''}"
-    paths = [folder / f"{stem}.svg"]
+    kept = path_of(result.scenario, quick=result.quick, folder=folder)
+    paths = [kept.with_suffix(".svg")]
     _bars(result).savefig(paths[0])
     if any(result.curves.values()):
-        paths.append(folder / f"{stem}.curves.svg")
+        paths.append(kept.with_suffix(".curves.svg"))
         _curves(result).savefig(paths[1])
     return paths
 

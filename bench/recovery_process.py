@@ -4,11 +4,10 @@ JSON lines. Each is done as a worker does it, on the same classes; only that not
 """
 
 import asyncio
-import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from random import Random
 from typing import IO, cast
@@ -16,22 +15,18 @@ from typing import IO, cast
 import msgspec
 
 from bench.lines import serve
-from bench.lone_machine import LOG_ID, ME, LoneMachine
-from domain.ids import hold_id
+from bench.lone_machine import BEGIN_MS, LOG_ID, ME, LoneMachine, on_sale, orders
 from domain.outcomes import Outcome
 from domain.roles import Role
-from domain.stock import Adjust, Open, Reserve, SetPolicy
-from streams import collector
+from streams import collector, pulse
 from streams.machine import PartitionMachine
-from streams.stock_records import StockCommand
 from tables.generations import Generations
-from tables.snapshot import Loading, Picture, check, hash_of
+from tables.snapshot import Loading, Picture, check, check_tip
 from tables.stock import StockFold
 
 HOT = "hot"
 BATCH = 100
 HOLD_MS = 900_000
-BEGIN_MS = 1_750_000_000_000
 TICK_S = 0.005
 QUIET_S = 2.0
 
@@ -56,15 +51,11 @@ class Partition:
     def __init__(self, made: Make) -> None:
         self._generations = Generations(Path(made.folder))
         owner = LoneMachine(BEGIN_MS, keeps=True)
-        policy = SetPolicy(HOT, 0, 100, "EUR", 65_535, HOLD_MS, "bench")
-        owner.decide(owner.batch(Role.OPS, [policy, Adjust(HOT, made.held, "initial", ""), Open(HOT, 1)]))
+        owner.decide(owner.batch(Role.OPS, on_sale(HOT, made.held, HOLD_MS)))
         for outcome, count in ((Outcome.GRANTED, made.held), (Outcome.ALL_HELD, made.refused)):
-            for orders in _orders(count):
+            for some in orders(count, BATCH):
                 owner.clk += 1
-                requests: list[StockCommand] = [
-                    Reserve(hold_id(order), HOT, order[8:], 1, owner.clk + 1_000, order[8:]) for order in orders
-                ]
-                owner.expect(outcome, Role.GATEWAY, requests)
+                owner.expect(outcome, Role.GATEWAY, owner.requests(HOT, some))
         self._clk = owner.clk
         self._ledger = owner.ledger
         self._decisions = owner.machine.accepted.decisions
@@ -80,15 +71,14 @@ class Partition:
 
     def write(self) -> Mapping[str, float]:
         """The state as shards onto the disk, in one process. AssertionError if it cannot be begun."""
-        picture, writing, hashes = self._picture(), self._generations.write(), bytearray()
+        picture, writing = self._picture(), self._generations.write()
         if writing is None:
             raise AssertionError(self._generations)
         begun_s = time.perf_counter()
         with writing:
             for value in picture.shards():
-                hashes += hash_of(value)
                 writing.put(value)
-            writing.finish(picture.meta(bytes(hashes), "bench", 0))
+            writing.finish(picture.meta("bench", 0))
         self._standby.standstill.end()
         return {"write_s": time.perf_counter() - begun_s}
 
@@ -99,7 +89,7 @@ class Partition:
         machine = PartitionMachine(StockFold(), 0, ME, Random(1), log_id=LOG_ID)
         machine.start()
         check(meta, machine.fold, 0, LOG_ID)
-        _expect(hash_of(self._ledger[meta.offset]) == meta.tip, "its tip is in the ledger")
+        check_tip(meta, self._ledger[meta.offset])
         loading = Loading(meta, machine.fold)
         with self._generations.reading(name) as reading:
             for number in range(meta.shards):
@@ -113,7 +103,7 @@ class Partition:
     async def late(self, *, dumping: bool) -> Mapping[str, float]:
         """How late a clock of 5 ms is, the time of a dump or without one: so late is whatever else the process does."""
         late_ms: list[float] = []
-        clock = asyncio.ensure_future(_clock(late_ms))
+        clock = asyncio.ensure_future(pulse.run(lambda late_s: late_ms.append(late_s * 1000), TICK_S))
         begun_s = time.perf_counter()
         if dumping:
             await self._dump()
@@ -129,9 +119,7 @@ class Partition:
         picture = self._picture()
         sink = await asyncio.to_thread(subprocess.Popen, [sys.executable, "-c", _SINK], stdin=subprocess.PIPE)
         pipe = cast(IO[bytes], sink.stdin)
-        hashes = bytearray()
         for value in picture.shards():
-            hashes += hash_of(value)
             await asyncio.to_thread(pipe.write, value)
             _expect(picture.stands(), "a machine that stands still")
         await asyncio.to_thread(pipe.close)
@@ -160,20 +148,6 @@ def _expect(holds: bool, what: str) -> None:  # noqa: FBT001 - it is what is exp
 
 
 _SINK = "import sys\nwhile sys.stdin.buffer.read(1 << 20): pass"
-
-
-async def _clock(late_ms: list[float]) -> None:
-    due_s = time.perf_counter()
-    while True:
-        due_s = max(due_s + TICK_S, time.perf_counter())
-        await asyncio.sleep(due_s - time.perf_counter())
-        late_ms.append(max(0.0, time.perf_counter() - due_s) * 1000)
-
-
-def _orders(count: int) -> Iterator[list[bytes]]:
-    """Order ids, each of another customer, a batch at a time."""
-    for _ in range(count // BATCH):
-        yield [bytes(2) + os.urandom(14) for _ in range(BATCH)]
 
 
 async def _run() -> None:

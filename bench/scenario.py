@@ -6,7 +6,9 @@ one round of one arm at a time; a session that was entered leaves nothing behind
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
+
+N = TypeVar("N", int, float)
 
 
 class Plan(NamedTuple):
@@ -14,11 +16,7 @@ class Plan(NamedTuple):
 
     quick: bool
 
-    def size(self, full: int, quick: int) -> int:
-        """One or the other."""
-        return quick if self.quick else full
-
-    def seconds(self, full: float, quick: float) -> float:
+    def pick(self, full: N, quick: N) -> N:
         """One or the other."""
         return quick if self.quick else full
 

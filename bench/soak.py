@@ -25,8 +25,10 @@ from aiokafka.errors import KafkaError
 
 from bench.crowd import Crowd
 from bench.faults import draw, inject
+from bench.latency import Latencies
+from bench.machine import machine
 from bench.resident import Growth, Resident
-from bench.system import audited, gateway_service, machine, open_skus, percentile, system
+from bench.system import audited, gateway_service, open_skus, system
 from ops.audit.report import Report
 from ops.deployment import Deployment
 from ops.survey import survey
@@ -190,9 +192,7 @@ async def soak(wanted: Wanted) -> dict[str, object]:
         "asked": dict(crowd.asked),
         "turned_away": crowd.turned_away,
         "outcomes_of_measured": dict(crowd.outcomes),
-        "p50_ms": round(percentile(crowd.waits_ms, 0.5), 1),
-        "p99_ms": round(percentile(crowd.waits_ms, 0.99), 1),
-        "max_ms": round(max(crowd.waits_ms)),
+        **Latencies(crowd.waits_s).figures(),
         "http": dict(sorted(told.statuses.items())),
         "faults": told.faults,
         "violations": dict(told.report.counts),

@@ -1,17 +1,15 @@
 """The whole system in a temporary folder, for one bench run: real broker, workers and gateways as processes."""
 
 import asyncio
-import os
-import platform
 import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from importlib.metadata import version
 from pathlib import Path
 
 from adapters.sql.database import Database
 from domain.outcomes import Outcome
+from domain.shapes import QUANTITY_MAX
 from domain.stock import Adjust, Open, SetPolicy
 from gateway.service import Service
 from ops import evidence
@@ -27,8 +25,6 @@ from streams.identity import read_identity
 from streams.kafka_log import KafkaLog
 from streams.topics import Topics
 
-LIMIT = 65_535
-"""Units that one customer may have of a SKU: the most that there can be."""
 HOLD_MS = 600_000
 OPENED_AT_ONCE = 5_000
 
@@ -80,6 +76,7 @@ async def gateway_service(data_dir: Path, servers: str, topics: Topics) -> Async
     finally:
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
+        service.close()
 
 
 async def open_skus(service: Service, skus: Sequence[str], price: int, units: int, hold_ms: int = HOLD_MS) -> None:
@@ -87,7 +84,7 @@ async def open_skus(service: Service, skus: Sequence[str], price: int, units: in
     for first in range(0, len(skus), OPENED_AT_ONCE):
         some = skus[first : first + OPENED_AT_ONCE]
         await _operate(
-            service, [SetPolicy(sku, 0, price, "EUR", LIMIT, hold_ms, service.keys.customer_id) for sku in some]
+            service, [SetPolicy(sku, 0, price, "EUR", QUANTITY_MAX, hold_ms, service.keys.customer_id) for sku in some]
         )
         if units:
             await _operate(service, [Adjust(sku, units, "initial", "bench") for sku in some])
@@ -150,20 +147,3 @@ class Cpu:
 def cpu_s(pid: int | None) -> float:
     """CPU seconds that a process has used, user and system, to the nanosecond (Linux: clock_getcpuclockid(3))."""
     return 0.0 if pid is None else time.clock_gettime(~pid << 3 | 2)
-
-
-def machine() -> dict[str, object]:
-    """What the figures were measured on."""
-    return {
-        "cores": os.cpu_count(),
-        "machine": platform.machine(),
-        "python": platform.python_version(),
-        "aiokafka": version("aiokafka"),
-        "msgspec": version("msgspec"),
-    }
-
-
-def percentile(values: list[float], share: float) -> float:
-    """The value below which `share` of the values lie; the values are sorted in place."""
-    values.sort()
-    return values[min(len(values) - 1, int(len(values) * share))]

@@ -16,7 +16,7 @@ WARM_UP_S = 1.0
 
 class _Contention:
     def __init__(self, plan: Plan, deployment: Deployment, loader: Loader) -> None:
-        self._seconds = plan.seconds(3.0, 0.5)
+        self._seconds = plan.pick(3.0, 0.5)
         self._deployment = deployment
         self._loader = loader
 

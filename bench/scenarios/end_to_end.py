@@ -22,7 +22,7 @@ OPEN = {
 
 class _EndToEnd:
     def __init__(self, plan: Plan, deployment: Deployment, loader: Loader, skus: list[str]) -> None:
-        self._seconds = plan.seconds(3.0, 0.5)
+        self._seconds = plan.pick(3.0, 0.5)
         self._deployment = deployment
         self._loader = loader
         self._skus = skus

@@ -39,7 +39,7 @@ class NotExpiredError(RuntimeError):
 
 class _Expiry:
     def __init__(self, plan: Plan, deployment: Deployment, loader: Loader, log: KafkaLog, sku: str) -> None:
-        self._holds = plan.size(HOLDS, HOLDS // 10)
+        self._holds = plan.pick(HOLDS, HOLDS // 10)
         self._deployment = deployment
         self._loader = loader
         self._log = log

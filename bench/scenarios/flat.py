@@ -33,7 +33,7 @@ def _ages(quick: bool) -> dict[str, Age]:  # noqa: FBT001 - as the plan's
 
 class _Flat:
     def __init__(self, plan: Plan, ages: dict[str, Age], processes: dict[str, Child]) -> None:
-        self._decisions = plan.size(DECISIONS, DECISIONS // QUICK)
+        self._decisions = plan.pick(DECISIONS, DECISIONS // QUICK)
         self._ages = ages
         self._processes = processes
         self._aged: dict[str, Aged] = {}

@@ -107,7 +107,7 @@ class _HotSku:
         await self._preloader.append(topic, partition, values)
 
     def _records(self, size: int) -> int:
-        return COMMANDS[size] // size // self._plan.size(1, QUICK)
+        return COMMANDS[size] // size // self._plan.pick(1, QUICK)
 
 
 def _figures(per_s: float, spent_us: list[float], decisions: int) -> Mapping[str, float]:

@@ -15,8 +15,9 @@ import msgspec
 from bench.bare import KINDS
 from bench.child import Child, child
 from bench.http_load import Answer, Task
+from bench.latency import Latencies
 from bench.scenario import Goal, Plan, Scenario, Session
-from bench.system import cpu_s, gateway_service, open_skus, percentile, system, violations
+from bench.system import cpu_s, gateway_service, open_skus, system, violations
 from ops.deployment import Deployment
 from streams import keys
 
@@ -70,7 +71,7 @@ class _Http:
         return await violations(self._deployment)
 
     async def _ask(self, urls: list[str], pids: list[int | None], arm: _Arm) -> Mapping[str, float]:
-        requests = self._plan.size(REQUESTS, REQUESTS // QUICK)
+        requests = self._plan.pick(REQUESTS, REQUESTS // QUICK)
         name = f"run-{next(self._numbers)}"
         connections, wait_s = CONNECTIONS * len(urls), 5 if arm.waits else 0
         task = Task(urls, name, SKU, requests, connections, arm.per_s, wait_s, self._key)
@@ -87,8 +88,7 @@ class _Http:
             "gateway_cpu_us": spent_s * 1e6 / done,
             "requests_per_s": done / answer.took_s,
             "shed_ratio": shed / requests,
-            "p50_ms": percentile(answer.latencies_ms, 0.5),
-            "p99_ms": percentile(answer.latencies_ms, 0.99),
+            **Latencies(answer.latencies_s).figures(),
         }
 
 

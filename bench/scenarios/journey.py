@@ -32,10 +32,10 @@ WARM_UP = 50
 
 class _Journey:
     def __init__(self, plan: Plan, deployment: Deployment, orderer: Orderer, loader: Loader) -> None:
-        self._orders = plan.size(500, 50)
-        self._paced = plan.size(80, 20)
-        self._hanging = plan.size(HANGING_ORDERS, 30)
-        self._seconds = plan.seconds(2.0, 0.5)
+        self._orders = plan.pick(500, 50)
+        self._paced = plan.pick(80, 20)
+        self._hanging = plan.pick(HANGING_ORDERS, 30)
+        self._seconds = plan.pick(2.0, 0.5)
         self._deployment = deployment
         self._orderer = orderer
         self._loader = loader

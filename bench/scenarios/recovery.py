@@ -41,7 +41,7 @@ class _Recovery:
 
 @asynccontextmanager
 async def _session(plan: Plan) -> AsyncIterator[Session]:
-    holds = plan.size(HOLDS, QUICK_HOLDS)
+    holds = plan.pick(HOLDS, QUICK_HOLDS)
     with tempfile.TemporaryDirectory(prefix="turnstile-bench-") as folder:
         async with child("bench.recovery_process") as process:
             await process.answer()

@@ -33,7 +33,7 @@ CAUGHT_UP_S = 5.0
 
 class _Rf3:
     def __init__(self, plan: Plan, cluster: EmbeddedCluster, deployment: Deployment, loader: Loader) -> None:
-        self._seconds = plan.seconds(3.0, 1.0)
+        self._seconds = plan.pick(3.0, 1.0)
         self._cluster = cluster
         self._deployment = deployment
         self._loader = loader
