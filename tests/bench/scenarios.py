@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from bench.scenario import Goal, Scenario
 
 FAST, SLOW = "fast", "slow"
+FIGURES = {FAST: [100, 300, 200], SLOW: [50, 100, 160]}
 
 
 class Rounds:

@@ -21,8 +21,8 @@ async def test_every_request_is_answered_by_closed_and_open_loops(kind):
             assert await load.ask(msgspec.json.encode(task)) == b"ready\n"
             answer = msgspec.json.decode(await load.ask(b"go"), type=Answer)
             assert answer.statuses == {ACCEPTED: 200}
-            assert len(answer.latencies_ms) == 200
-            assert 0 < min(answer.latencies_ms) <= max(answer.latencies_ms) <= answer.took_s * 1000
+            assert len(answer.latencies_s) == 200
+            assert 0 < min(answer.latencies_s) <= max(answer.latencies_s) <= answer.took_s
 
 
 async def test_a_latency_of_an_open_loop_counts_from_when_the_request_was_due():
@@ -48,5 +48,5 @@ async def test_a_latency_of_an_open_loop_counts_from_when_the_request_was_due():
         released = asyncio.get_running_loop().time()
         go.set()
         answer = msgspec.json.decode(await asking, type=Answer)
-        assert min(answer.latencies_ms) >= (released - waiting[-1]) * 1000
-        assert max(answer.latencies_ms) >= (released - waiting[0]) * 1000
+        assert min(answer.latencies_s) >= released - waiting[-1]
+        assert max(answer.latencies_s) >= released - waiting[0]

@@ -7,9 +7,7 @@ import pytest
 from bench.goals import NoFigureError
 from bench.runner import order, run
 from bench.scenario import Goal, Plan
-from tests.bench.scenarios import FAST, SLOW, DrawnRounds, Rounds, scenario
-
-FIGURES = {FAST: [100, 300, 200], SLOW: [50, 100, 160]}
+from tests.bench.scenarios import FAST, FIGURES, SLOW, DrawnRounds, Rounds, scenario
 
 
 def quiet(*_):

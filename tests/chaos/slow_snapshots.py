@@ -13,6 +13,8 @@ SHARD_S = 1.0
 
 def main() -> int:
     def slowly(*frame):
+        sys.stdout.write('{"action": "shard.begun"}\n')
+        sys.stdout.flush()
         time.sleep(SHARD_S)
         write_frame(*frame)
 

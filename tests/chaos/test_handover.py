@@ -49,7 +49,7 @@ async def gap_of(shop, running, act) -> int:
     return await shop.gap_ms(0, seen)
 
 
-async def test_ten_moves_under_load_wait_for_no_silence(stage, shop, log):
+async def test_most_of_ten_moves_under_load_wait_for_no_silence(stage, shop, log):
     async with workers(stage, shop, "w1", "w2") as programs:
         mover = Mover(log, shop.topics)
         gaps = []
@@ -68,7 +68,7 @@ async def test_ten_moves_under_load_wait_for_no_silence(stage, shop, log):
     assert statistics.median(gaps) < SILENCE_MS, gaps
 
 
-async def test_planned_stops_under_load_wait_for_no_silence(stage, shop):
+async def test_most_planned_stops_under_load_wait_for_no_silence(stage, shop):
     skus = [shop.sku(number) for number in range(stage.partitions)]
     async with workers(stage, shop, "w1", "w2") as programs:
         for sku in skus[1:]:

@@ -9,14 +9,11 @@ import pytest
 from domain.outcomes import Outcome
 from ops.move import Mover
 from streams.topics import Ledger
+from tests.integration.counter import TAKEN_OVER_MS
 from tests.integration.desk import Desk, order_load
 from tests.integration.harness import eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.chaos]
-
-TAKEN_OVER_MS = 3_000
-"""Two lost claims' worth: what it takes on an idle machine (0.6 to 0.9 s) is for a bench to say."""
-"""As for stock: T is 500 to 750 ms; the rest is for a busy machine."""
 
 
 @pytest.fixture

@@ -1,12 +1,11 @@
 """Five times what an owner can decide is offered: what can be decided soon is taken, the rest is told to come again."""
 
 import asyncio
-import os
 import time
-from pathlib import Path
 
 import pytest
 
+from bench.resident import MIB, resident_bytes
 from domain.outcomes import Outcome
 from domain.stock import Reserve
 from ops.survey import survey
@@ -41,11 +40,6 @@ async def someone(till: Till, sku: str, seconds: float) -> list[Reply]:
     return replies
 
 
-def resident_mib(pid: int) -> float:
-    pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
-
-
 async def purchases(shop: Shop, partition: int) -> int:
     """How many are in the commands topic."""
     found = 0
@@ -68,9 +62,9 @@ async def test_an_owner_that_falls_behind_is_offered_what_it_can_decide_and_the_
                 asking = asyncio.create_task(someone(till, sku, OFFERED_S))
                 await asyncio.sleep(SETTLED_S)
                 pids = {program.name: program.pid for program in (crowd, worker, gateway)}
-                resident = {name: resident_mib(pid) for name, pid in pids.items()}
+                resident = {name: resident_bytes(pid) / MIB for name, pid in pids.items()}
                 replies = await asking
-                growth = {name: resident_mib(pid) - resident[name] for name, pid in pids.items()}
+                growth = {name: resident_bytes(pid) / MIB - resident[name] for name, pid in pids.items()}
                 told = await crowd.until_logged("crowd.told")
             again = await till.buy("late", "k", sku, wait=5)
 

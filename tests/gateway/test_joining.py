@@ -92,7 +92,7 @@ async def test_responses_arrive_whole_through_the_server():
                     assert (response.status, await response.text()) == (200, text)
 
 
-async def test_a_small_response_is_one_packet():
+async def test_a_small_response_arrives_in_one_read():
     async with served() as url:
         reader, writer = await asyncio.open_connection(*url.removeprefix("http://").split(":"))
         writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")

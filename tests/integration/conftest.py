@@ -9,6 +9,7 @@ from ops.topics_admin import TopicsAdmin
 from settings import Shared
 from streams.kafka_log import KafkaLog
 from tests.integration.harness import Stage, new_stage
+from tests.integration.shop import Shop
 
 
 @pytest.fixture(scope="session")
@@ -44,3 +45,9 @@ async def log(stage) -> AsyncIterator[KafkaLog]:
     """The stage's log, behind the port."""
     async with KafkaLog(stage.servers, "test") as log:
         yield log
+
+
+@pytest.fixture
+def shop(stage, log) -> Shop:
+    """Stock in the stage's log."""
+    return Shop(stage, log)

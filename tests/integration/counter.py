@@ -172,6 +172,11 @@ async def loaded(counter: Counter, batches: Batches, every_ms: int) -> AsyncIter
         await client.stop()
 
 
+TAKEN_OVER_MS = 3_000
+"""T is 500 to 750 ms, the clock 25, the tail 50; the rest is for a busy machine, on which claims may be lost. What it
+takes on an idle one is for a bench to say."""
+
+
 def largest_gap_ms(decisions: Sequence[Decision], appended_ms: Mapping[int, int]) -> int:
     """The longest time without a decision while a command waited, by log time; `appended_ms` of commands by offset."""
     gaps = (

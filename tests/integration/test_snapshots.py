@@ -9,17 +9,11 @@ import pytest
 from domain.outcomes import Outcome
 from tables.generations import Generations, of_partition
 from tests.integration.harness import eventually
-from tests.integration.shop import Shop
 
 pytestmark = pytest.mark.integration
 
 AFTER = 200
 UNITS = 300
-
-
-@pytest.fixture
-def shop(stage, log):
-    return Shop(stage, log)
 
 
 def generations(stage) -> Generations:

@@ -12,14 +12,9 @@ from domain.stock import Adjust
 from streams.records import decode_decided
 from streams.stock_records import decode_hint
 from tests.integration.harness import eventually
-from tests.integration.shop import Shop, load, now_ms
+from tests.integration.shop import load, now_ms
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def shop(stage, log):
-    return Shop(stage, log)
 
 
 async def claimed(worker, partitions: int) -> None:

@@ -18,11 +18,6 @@ LATE_MS = 1_500
 """An idle owner ticks when the wall clock passes the deadline; 1 s more when a standby has to notice first."""
 
 
-@pytest.fixture
-def shop(stage, log):
-    return Shop(stage, log)
-
-
 def expired_holds(decision: Decision) -> set[bytes]:
     runs = decode_details(decision.decided.details).changes
     return {change.hold for run in runs if CHANGES[run.kind] is Expired for change in run.items}
