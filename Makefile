@@ -43,7 +43,7 @@ chaos: $(INSTALLED) ## Only the tests that kill, pause and cut off processes
 bench: $(INSTALLED) ## Measure every scenario, at least 5 rounds each, and audit them: 45 minutes. One: turnstile bench NAME
 	@$(BIN)/python -m bench
 
-soak: $(INSTALLED) ## 20 minutes of sales and faults; memory must stand still: make soak SOAK_MINUTES=2
+soak: $(INSTALLED) ## 20 minutes of sales and faults; memory must stand still. SOAK_MINUTES=2: all but memory
 	@$(BIN)/python -m bench.soak --minutes $(SOAK_MINUTES)
 
 docs: $(INSTALLED) ## Write docs/reference from the source

@@ -29,7 +29,10 @@ class Shared(BaseSettings):
         pattern=r"^([a-z0-9][a-z0-9_-]{0,63})?$",
         description="Prefix of all topics and groups, so that several turnstiles may share a cluster",
     )
-    data_dir: Path = Field(default_factory=_data_dir, description="Broker data, keys and the run file")
+    data_dir: Path = Field(
+        default_factory=_data_dir,
+        description="Keys, run file, snapshots, broker data; unless set otherwise SQLite, mails and the stand-in's book",
+    )
     cache_dir: Path = Field(default_factory=_cache_dir, description="Jars; shared by all runs of this user")
     mirror: str = Field("", description="Base URL of a Maven mirror for the jars; their hashes make any trustworthy")
     partitions: int = Field(8, ge=1, le=1024, description="P of every topic, when `topics apply` creates them")

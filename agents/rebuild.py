@@ -1,4 +1,4 @@
-"""Folds a ledger partition from its beginning, beside everything else that this process does."""
+"""Folds a ledger partition from where its state ends, beside everything else that this process does."""
 
 import asyncio
 from collections.abc import Callable

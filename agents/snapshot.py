@@ -136,7 +136,7 @@ class Reader:
             self._afresh = False
             await self._restorer.restore(machine, afresh=True)
             end = await self._rebuilder.rebuild(machine.partition, self)
-        self._log(Action.CAUGHT_UP, partition=machine.partition, offset=end)
+        self._log(Action.SNAPSHOT_FOLDED, partition=machine.partition, offset=end)
 
     def _write(self) -> int:
         writing = self._generations.write()

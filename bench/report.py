@@ -18,7 +18,7 @@ def body(result: Result) -> str:
     if result.failed:
         return f"**Failed**: the auditor found {result.violations} violations, so it has no speed.\n"
     quick = ", quick: its figures mean little" if result.quick else ""
-    took = f"Median (lowest to highest) of {result.rounds} rounds in turn, {result.took_s:.0f} s{quick}. Audited."
+    took = f"Median (lowest to highest) of {result.rounds} rounds in turn, {result.took_s:.0f} s{quick}. No violation."
     lines = [*_table(result.figures), "", took, ""]
     if result.goals:
         lines += ["| goal | measured | |", "|---|---:|---|", *map(_goal, result.goals), ""]

@@ -111,7 +111,7 @@ def _metrics() -> str:
 
     head = ("metric", "type", "labels", "meaning")
     parts = {
-        "Every process": PROCESS,
+        "Owners, agents and gateways": PROCESS,
         "Owners": WORKER,
         "Snapshots of owners": SNAPSHOT,
         "Agents": AGENT,

@@ -47,6 +47,7 @@ class Action(Enum):
 
     # Snapshots: what shortens a start, and is never needed.
     SNAPSHOT_TAKEN = ("snapshot.taken", INFO, "partition {partition} has a snapshot at ledger offset {offset}")
+    SNAPSHOT_FOLDED = ("snapshot.folded", INFO, "the ledger of partition {partition} is folded to {offset}")
     SNAPSHOT_LEFT = ("snapshot.left", INFO, "no snapshot of partition {partition} this time: {reason}")
     SNAPSHOT_LOADED = ("snapshot.loaded", INFO, "partition {partition} begins with a snapshot at {offset}")
     SNAPSHOT_SKIPPED = ("snapshot.skipped", WARNING, "a snapshot of partition {partition} is not used: {problem}")

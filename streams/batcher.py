@@ -27,7 +27,8 @@ from streams.seats import Batch, Seat
 C = TypeVar("C", bound=tuple[Any, ...])
 
 WINDOW = 8
-"""Unacked batches per partition. At one per 5 ms that is 40 ms of acks, ten times what an ack takes (0.4-4 ms)."""
+"""Unacked batches per partition. At one per 5 ms that is 40 ms of acks, ten times what an ack takes (0.4-4 ms); full
+ones come faster, and wait."""
 UNDECIDED_MAX = 200_000
 """Commands of ours whose decision is not seen yet: about 0.5 KiB each, so 100 MiB. The oldest are forgotten: their
 answer is then found only by asking again with the same key."""
