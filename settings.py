@@ -31,7 +31,7 @@ class Shared(BaseSettings):
     )
     data_dir: Path = Field(
         default_factory=_data_dir,
-        description="Keys, run file, snapshots, broker data; unless set otherwise SQLite, mails and the stand-in's book",
+        description="Keys, run file, snapshots, broker data; unless set otherwise SQLite, mails, the stand-in's book",
     )
     cache_dir: Path = Field(default_factory=_cache_dir, description="Jars; shared by all runs of this user")
     mirror: str = Field("", description="Base URL of a Maven mirror for the jars; their hashes make any trustworthy")
