@@ -1,12 +1,14 @@
 """Orders from a process of its own (bench/journeys_process.py): what is asked of it, what it answers."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import msgspec
 
 from bench.child import Child, child
+from bench.latency import Latencies
 from bench.load import where_of
+from bench.system import Cpu
 from ops.deployment import Deployment
 
 
@@ -37,9 +39,9 @@ class Journeyed(msgspec.Struct, frozen=True):
 class Orderer:
     """The process that orders."""
 
-    def __init__(self, process: Child) -> None:
-        self.pid = process.pid
+    def __init__(self, process: Child, deployment: Deployment) -> None:
         self._process = process
+        self._deployment = deployment
 
     async def ask(self, skus: list[str], orders: int, *, pending: bool = False, per_s: float = 0) -> None:
         """Ask for orders."""
@@ -49,10 +51,22 @@ class Orderer:
         """Wait for their end."""
         return msgspec.json.decode(await self._process.ask(msgspec.json.encode(Finish())), type=Journeyed)
 
+    async def figures(self, skus: list[str], orders: int, *, per_s: float = 0) -> Mapping[str, float]:
+        """Order, at once or `per_s`, wait for their end: rate (at once), latencies, CPU of every process an order."""
+        cpu = Cpu(self._deployment, gateway=self._process.pid)
+        await self.ask(skus, orders, per_s=per_s)
+        done = await self.finish()
+        spent = cpu.per(done.orders)
+        latencies = Latencies()
+        latencies.merge(done.latencies)
+        figures = latencies.figures()
+        rate = {} if per_s else {"orders_per_s": done.orders / done.seconds}
+        return {**rate, "p50_ms": figures["p50_ms"], "p99_ms": figures["p99_ms"], **spent}
+
 
 @asynccontextmanager
 async def ordering(deployment: Deployment) -> AsyncIterator[Orderer]:
     """Ready to order. On the main thread."""
     async with child("bench.journeys_process", msgspec.json.encode(where_of(deployment)).decode()) as process:
         await process.answer()
-        yield Orderer(process)
+        yield Orderer(process, deployment)

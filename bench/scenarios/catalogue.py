@@ -1,7 +1,19 @@
 """Every scenario, in the order in which `make bench` runs them."""
 
 from bench.scenario import Scenario
-from bench.scenarios import contention, end_to_end, expiry, flat, hot_sku, http, journey, recovery, rf3, takeover
+from bench.scenarios import (
+    contention,
+    end_to_end,
+    expiry,
+    flat,
+    hot_sku,
+    http,
+    journey,
+    limits,
+    recovery,
+    rf3,
+    takeover,
+)
 
 _ALL = (
     hot_sku.SCENARIO,
@@ -14,5 +26,6 @@ _ALL = (
     takeover.SCENARIO,
     rf3.SCENARIO,
     journey.SCENARIO,
+    limits.SCENARIO,
 )
 CATALOGUE: dict[str, Scenario] = {one.name: one for one in _ALL}
