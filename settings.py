@@ -131,7 +131,7 @@ class GatewaySettings(Shared):
     gateway: str = Field("", description="Name of this gateway; default: derived from the process id")
     host: str = Field("127.0.0.1", description="Address to listen on")
     port: int = Field(8080, description="Port to listen on; 0 = a free one")
-    batch_pace_ms: int = Field(5, ge=0, description="At most one batch a partition in this time")
+    batch_pace_ms: int = Field(5, ge=0, description="Beats at which batches of busy partitions are sent")
     queue_max: int = Field(50_000, ge=1, description="Own commands of a partition that are not decided yet, before 503")
     wait_max_s: float = Field(2.0, gt=0, description="Expected wait for a decision above which purchases get 503")
     rate_per_s: float = Field(100, ge=0, description="Requests a client may make in the long run; 0 = no limit")

@@ -7,7 +7,7 @@ from typing import Any
 
 from agents.appender import Appender
 from domain.roles import Role
-from streams.records import BATCH_BYTES_MAX, BATCH_COMMANDS_MAX, BatchCodec
+from streams.records import BatchCodec
 
 
 class CommandWriter:
@@ -58,13 +58,6 @@ class CommandWriter:
         """Records' values: as many commands in each as the limits allow."""
         rest = commands
         while rest:
-            size = min(len(rest), BATCH_COMMANDS_MAX)
-            value = self._encode(rest[:size])
-            while len(value) > BATCH_BYTES_MAX and size > 1:
-                size = max(1, size * BATCH_BYTES_MAX // len(value) - 1)
-                value = self._encode(rest[:size])
-            rest = rest[size:]
+            value, count = self._codec.fill(self._log_id, self._role, self._sender, next(self._numbers), rest)
+            rest = rest[count:]
             yield value
-
-    def _encode(self, commands: list[Any]) -> bytes:
-        return self._codec.encode(self._log_id, self._role, self._sender, next(self._numbers), commands)

@@ -15,13 +15,12 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
-import msgspec
 from aiokafka.errors import KafkaError
 from aiokafka.structs import RecordMetadata
 
 from domain.roles import Role
 from streams.backlog import Backlog
-from streams.records import BATCH_BYTES_MAX, BATCH_COMMANDS_MAX, BatchCodec
+from streams.records import BATCH_COMMANDS_MAX, BatchCodec
 from streams.seats import Batch, Seat
 
 C = TypeVar("C", bound=tuple[Any, ...])
@@ -32,10 +31,6 @@ ones come faster, and wait."""
 UNDECIDED_MAX = 200_000
 """Commands of ours whose decision is not seen yet: about 0.5 KiB each, so 100 MiB. The oldest are forgotten: their
 answer is then found only by asking again with the same key."""
-HEADER_BYTES = 256
-"""More than a batch's header: log id 18, sender up to 100, role, number, brackets."""
-COMMAND_BYTES = 16
-"""More than what a command adds to its own encoding: kind, nine brackets and a moment if it is a run in columns."""
 RETRY_S = 0.1
 RETRY_S_MAX = 1.0
 STEADY_S = 5.0
@@ -45,8 +40,6 @@ CLOSE_S = 45.0
 """A broken producer is closed when its last batch is given up: aiokafka's delivery timeout is 40 s."""
 STOP_S = 2.0
 """The last one, at the end: whoever stops has flushed before, as long as was worth it."""
-
-_encode = msgspec.msgpack.Encoder().encode
 
 
 class QueueFullError(Exception):
@@ -92,9 +85,9 @@ class _Link:
 
 
 class _Lane(Generic[C]):
-    """One partition."""
+    """One partition. At `beat_s` the next batch may start."""
 
-    __slots__ = ("backlog", "link", "partition", "queue", "room", "started_s", "unacked", "waiting", "wake")
+    __slots__ = ("backlog", "beat_s", "link", "partition", "queue", "room", "unacked", "waiting", "wake")
 
     def __init__(self, partition: int, wait_max_s: float) -> None:
         self.partition = partition
@@ -102,7 +95,7 @@ class _Lane(Generic[C]):
         self.queue: deque[Seat[C]] = deque()
         self.unacked: OrderedDict[int, Batch[C]] = OrderedDict()
         self.waiting = 0
-        self.started_s = float("-inf")
+        self.beat_s = 0.0
         self.link: _Link | None = None
         self.wake = asyncio.Event()
         self.room = asyncio.Event()
@@ -112,8 +105,9 @@ class Batcher(Generic[C]):
     """Batches for all partitions of one commands topic, by one role. Use inside one event loop.
 
     `on_acked` and `on_broken` (why a producer is replaced) are called at once and must not raise or take long.
-    Pacing: at most one batch is started per partition every `pace_ms`, the first of an idle partition and what fills
-    a record at once, so that a busy partition gets few large records instead of many small ones.
+    Pacing: batches are started at beats of `pace_ms`, the first of an idle partition and what fills a record at once.
+    So a busy partition gets few large records instead of many small ones, and as the beats are the same for all, busy
+    partitions share the requests, here and wherever their records and answers pass: a request costs more than a record.
     """
 
     def __init__(
@@ -151,7 +145,7 @@ class Batcher(Generic[C]):
         if backlog.undecided >= self._queue_max:
             message = f"{backlog.undecided} commands wait for partition {partition}"
             raise QueueFullError(message, backlog.wait_s(self._loop.time()))
-        seat = Seat(command, len(_encode(command)) + COMMAND_BYTES)
+        seat = Seat(command)
         backlog.enter()
         lane.waiting += 1
         if not lane.queue:  # else the pump is at work already, or woken
@@ -221,7 +215,7 @@ class Batcher(Generic[C]):
 
     async def _turn(self, lane: _Lane[C]) -> None:
         """Wait until the next batch may start: its pace (unless it is full), room in the window, a working producer."""
-        delay_s = lane.started_s + self._pace_s - self._loop.time()
+        delay_s = lane.beat_s - self._loop.time()
         if delay_s > 0 and len(lane.queue) < BATCH_COMMANDS_MAX:
             await asyncio.sleep(delay_s)
         await self._mend(lane)
@@ -229,6 +223,11 @@ class Batcher(Generic[C]):
             lane.room.clear()
             await lane.room.wait()
             await self._mend(lane)
+
+    def _beat_after(self, now_s: float) -> float:
+        """The first beat in half a pace or later."""
+        pace_s = self._pace_s
+        return math.ceil(now_s / pace_s + 0.5) * pace_s if pace_s else now_s
 
     async def _mend(self, lane: _Lane[C]) -> None:
         """Through a new producer, what the one before did not get acked: the same bytes, in order."""
@@ -242,32 +241,29 @@ class Batcher(Generic[C]):
     def _cut(self, lane: _Lane[C]) -> Batch[C] | None:
         """Take what fits into one record off the queue; None if all of it was withdrawn."""
         seats: list[Seat[C]] = []
-        room = BATCH_BYTES_MAX - HEADER_BYTES
         queue = lane.queue
         while queue and len(seats) < BATCH_COMMANDS_MAX:
-            seat = queue[0]
+            seat = queue.popleft()
             if seat.withdrawn:
-                queue.popleft()
                 lane.waiting -= 1
                 lane.backlog.withdraw()
-                continue
-            room -= seat.size
-            if room < 0 and seats:
-                break
-            seats.append(queue.popleft())
+            else:
+                seats.append(seat)
         if not seats:
             return None
         self._number += 1
         target = self.target
-        value = target.codec.encode(
+        value, count = target.codec.fill(
             target.log_id, target.role, target.sender, self._number, [seat.command for seat in seats]
         )
+        queue.extendleft(reversed(seats[count:]))
+        del seats[count:]
         now_s = self._loop.time()
         batch = Batch(self._number, lane.partition, seats, value, now_s)
         for index, seat in enumerate(seats):
             seat.batch = batch
             seat.index = index
-        lane.started_s = now_s
+        lane.beat_s = self._beat_after(now_s)
         lane.unacked[batch.number] = batch
         lane.backlog.hand(batch.number, len(seats), now_s)
         self._remember(batch)

@@ -139,6 +139,18 @@ class BatchCodec(Generic[C]):
         """A record's value. The caller keeps to BATCH_COMMANDS_MAX and BATCH_BYTES_MAX."""
         return _PREFIX + _encode((log_id, role, sender, number, b"", self._runs.pack(commands)))
 
+    def fill(self, log_id: bytes, role: Role, sender: str, number: int, commands: Sequence[C]) -> tuple[bytes, int]:
+        """A record's value with the first of the commands, and how many: what the limits allow, but at least one.
+
+        Nearly always that is all of them, so nobody measures a command before: what is too large is encoded again.
+        """
+        count = min(len(commands), BATCH_COMMANDS_MAX)
+        value = self.encode(log_id, role, sender, number, commands[:count])
+        while len(value) > BATCH_BYTES_MAX and count > 1:
+            count = max(1, count * BATCH_BYTES_MAX // len(value) - 1)
+            value = self.encode(log_id, role, sender, number, commands[:count])
+        return value, count
+
     def decode(self, value: bytes) -> Batch[C]:
         """UndecodableError for anything that is not a batch of this log's commands, or is over the limits."""
         if value[:2] != _PREFIX:

@@ -9,11 +9,10 @@ C = TypeVar("C", bound=tuple[Any, ...])
 class Seat(Generic[C]):
     """One command on its way. `batch` is None while it waits in the queue."""
 
-    __slots__ = ("acked", "batch", "command", "decided", "index", "size", "withdrawn")
+    __slots__ = ("acked", "batch", "command", "decided", "index", "withdrawn")
 
-    def __init__(self, command: C, size: int) -> None:
+    def __init__(self, command: C) -> None:
         self.command = command
-        self.size = size
         self.batch: Batch[C] | None = None
         self.index = -1
         self.withdrawn = False

@@ -160,7 +160,7 @@ def test_who_listens_hears_each_event_of_that_order_until_he_leaves(desk):
 async def test_own_wishes_are_answered_by_index(desk):
     loop = asyncio.get_running_loop()
     commands = [Cancel(order(number), bytes(8), bytes(8)) for number in range(3)]
-    seats = [Seat(command, 0) for command in commands]
+    seats = [Seat(command) for command in commands]
     batch = desk.batches[7] = Batch(7, 0, seats, b"", 0.0)
     for index, seat in enumerate(seats):
         seat.batch, seat.index, seat.decided, seat.acked = batch, index, loop.create_future(), loop.create_future()
@@ -180,7 +180,7 @@ async def test_own_wishes_are_answered_by_index(desk):
 
 async def test_an_undecodable_batch_is_malformed_as_a_whole_and_others_answers_are_none_of_ours(desk):
     place = Place(order(1), bytes(8), bytes(8), partial=False, not_after_ms=1, lines=(), method="", shipping=b"")
-    desk.batches[7] = Batch(7, 0, [Seat(place, 0), Seat(place, 0)], b"", 0.0)
+    desk.batches[7] = Batch(7, 0, [Seat(place), Seat(place)], b"", 0.0)
     desk.tell(Decided("somebody", 7, 0, 12, 40, 1_000, [Outcome.PLACED]))
     assert desk.decided == []
     desk.tell(Decided(ME, 7, 0, 12, 41, 1_000, [Outcome.MALFORMED]))

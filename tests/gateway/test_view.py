@@ -62,7 +62,7 @@ class Desk:
 
     def send(self, number: int, *commands) -> list[Seat]:
         """A batch that was handed to the producer, each of its seats with somebody who waits."""
-        seats = [Seat(command, 0) for command in commands]
+        seats = [Seat(command) for command in commands]
         self.batches[number] = Batch(number, 0, seats, b"", 0.0)
         loop = asyncio.get_running_loop()
         for index, seat in enumerate(seats):
