@@ -1,11 +1,8 @@
 """The ASGI application of a gateway."""
 
-from collections.abc import Awaitable, Callable
-
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -15,7 +12,7 @@ from gateway.edge import CORRELATION, Edge
 from gateway.openapi import PURCHASE, document
 from gateway.parsing import invalid_request
 from gateway.problems import InvalidRequestError, Problem, ProblemError, respond
-from gateway.purchase import Purchase
+from gateway.purchase import HandleBug, Purchase
 from gateway.service import Service
 from streams.actions import Action
 
@@ -56,7 +53,7 @@ def build_app(service: Service) -> ASGIApp:
     app = _App(title="turnstile", version="1", description=_DESCRIPTION, docs_url=None, redoc_url=None)
     app.state.service = service
     handle_bug = _on_bug(service)
-    purchase = Purchase(service)
+    purchase = Purchase(service, handle_bug)
     app.router.routes.append(Route(PURCHASE, purchase, methods=["POST"]))
     for module in (orders, order_stream, fulfilment, skus, webhooks, health):
         app.include_router(module.router)
@@ -64,7 +61,7 @@ def build_app(service: Service) -> ASGIApp:
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(Exception, handle_bug)
-    front = _Front(app, ServerErrorMiddleware(purchase, handler=handle_bug))
+    front = _Front(app, purchase)
 
     def observe(scope: Scope, status: int, seconds: float) -> None:
         route = PURCHASE if _is_purchase(scope) else getattr(scope.get("route"), "path", "unmatched")
@@ -94,7 +91,7 @@ async def _on_http(_: Request, error: Exception) -> Response:
     return respond(InvalidRequestError(("$", str(error.detail))))
 
 
-def _on_bug(service: Service) -> Callable[[Request, Exception], Awaitable[Response]]:
+def _on_bug(service: Service) -> HandleBug:
     async def handle(request: Request, error: Exception) -> Response:
         correlation = request.scope[CORRELATION].decode()
         service.log(

@@ -4,8 +4,8 @@ import asyncio
 import random
 import re
 import time
-from collections.abc import Callable, Coroutine, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, cast
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -71,19 +71,15 @@ class Edge:
             return
         self._under_way += 1
         try:
-            await self._in_turn(scope, receive, send)
+            try:
+                body = await _read(scope, receive, self._larger.get(scope["path"], BODY_BYTES_MAX))
+            except ProblemError as error:
+                await respond(error)(scope, receive, send)
+                return
+            if body is not None:  # else the client is gone
+                await self._app(scope, _replay(body, receive), send)
         finally:
             self._under_way -= 1
-
-    async def _in_turn(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            body = await _read(scope, receive, self._larger.get(scope["path"], BODY_BYTES_MAX))
-        except ProblemError as error:
-            await respond(error)(scope, receive, send)
-            return
-        if body is None:  # the client is gone
-            return
-        await self._app(scope, _replay(body, receive), send)
 
 
 def _correlation(scope: Scope) -> bytes:
@@ -97,45 +93,46 @@ async def _read(scope: Scope, receive: Receive, bytes_max: int) -> bytes | None:
     for name, value in scope["headers"]:
         if name == b"content-length" and (not value.isdigit() or len(value) > 9 or int(value) > bytes_max):  # noqa: PLR2004
             raise _too_large(bytes_max)
+    message = _at_hand(receive)  # mostly all of it, and a timeout costs more than all else here
+    if message is not None and not message.get("more_body", False):
+        return _add(b"", message, bytes_max)
     try:
-        return await _within(BODY_S_MAX, _gather(receive, bytes_max))
+        async with asyncio.timeout(BODY_S_MAX):
+            return await _gather(message, receive, bytes_max)
     except TimeoutError:
-        message = f"the body was not complete within {BODY_S_MAX:g} s"
-        raise ProblemError(Problem.TIMEOUT, message, headers=_CLOSE) from None
+        text = f"the body was not complete within {BODY_S_MAX:g} s"
+        raise ProblemError(Problem.TIMEOUT, text, headers=_CLOSE) from None
 
 
-async def _within(seconds: float, reading: Coroutine[Any, Any, bytes | None]) -> bytes | None:
-    """As `asyncio.timeout` around it, at a third of its cost: mostly there is nothing to wait for. TimeoutError."""
-    task = asyncio.current_task()
-    late = False
-
-    def give_up() -> None:
-        nonlocal late
-        if task is not None:
-            late = task.cancel()
-
-    timer = asyncio.get_running_loop().call_later(seconds, give_up)
+def _at_hand(receive: Receive) -> Message | None:
+    """The next message if there is one already. Else `receive` is left where it waits, as if it was cancelled."""
+    receiving = receive().__await__()
     try:
-        return await reading
-    except asyncio.CancelledError:
-        if late and task is not None and not task.uncancel():  # else somebody else wants it to end, too
-            raise TimeoutError from None
-        raise
-    finally:
-        timer.cancel()
+        receiving.send(None)
+    except StopIteration as done:
+        return cast("Message", done.value)
+    receiving.close()
+    return None
 
 
-async def _gather(receive: Receive, bytes_max: int) -> bytes | None:
+async def _gather(message: Message | None, receive: Receive, bytes_max: int) -> bytes | None:
     body = b""
     while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        body += bytes(message.get("body", b""))
-        if len(body) > bytes_max:
-            raise _too_large(bytes_max)
-        if not message.get("more_body", False):
-            return body
+        message = message or await receive()
+        more = _add(body, message, bytes_max)
+        if more is None or not message.get("more_body", False):
+            return more
+        body, message = more, None
+
+
+def _add(body: bytes, message: Message, bytes_max: int) -> bytes | None:
+    """None if the client is gone. ProblemError (413)."""
+    if message["type"] == "http.disconnect":
+        return None
+    body += bytes(message.get("body", b""))
+    if len(body) > bytes_max:
+        raise _too_large(bytes_max)
+    return body
 
 
 def _too_large(bytes_max: int) -> ProblemError:

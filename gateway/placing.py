@@ -15,7 +15,7 @@ from gateway.order_now import OrderNow
 from gateway.parsing import Line, NewOrder
 from gateway.problems import respond_decided
 from gateway.service import Service
-from gateway.waiting import ACK_S_MAX, acked, appended_header, decided
+from gateway.waiting import ACK_S_MAX, appended_header
 from streams.seats import Seat
 
 _encode = msgspec.json.Encoder().encode
@@ -57,7 +57,7 @@ async def place(
     if wait_s:
         headers["Preference-Applied"] = f"wait={wait_s}"
     if fate is None:
-        await acked(seat, ACK_S_MAX - wait_s, headers["Location"])
+        await service.patience.acked(seat, ACK_S_MAX - wait_s, headers["Location"])
     headers |= appended_header(seat)
     if fate is None:
         return Response(_encode({"order_id": text, "status": Public.CREATED}), 202, headers, _JSON)
@@ -71,7 +71,7 @@ async def _fate(
     service: Service, order: bytes, seat: Seat[Any], changed: asyncio.Event
 ) -> tuple[Outcome, bool, OrderNow | None] | None:
     """What became of it: placed and reserved, or why not. None if even its own decision did not come in time."""
-    answer = await decided(seat, ACK_S_MAX)
+    answer = await service.patience.decided(seat, ACK_S_MAX)
     if answer is None:
         return None
     if answer.outcome != Outcome.PLACED:

