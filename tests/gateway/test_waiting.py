@@ -22,7 +22,7 @@ def _swept_often(monkeypatch):
 
 
 def seat(*, handed: bool = False, acked: bool = False) -> Seat:
-    one = Seat(Tick(), 1)
+    one = Seat(Tick())
     if handed:
         one.batch = Batch(1, 0, [one], b"", 0.0)
         one.batch.acked = acked
