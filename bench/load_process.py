@@ -5,6 +5,7 @@ counts from when it was due: a pause here, there or at the broker is in every la
 """
 
 import asyncio
+import math
 import os
 import random
 import sys
@@ -26,8 +27,6 @@ from domain.stock import Reserve
 from gateway.problems import ProblemError
 from gateway.service import Service
 from gateway.view import Answer
-from streams.seats import Seat
-from streams.stock_records import StockCommand
 from streams.topics import named
 
 BURST_MAX = 500
@@ -70,11 +69,13 @@ class _Run:
         self._waits: list[float] = []
         self._moments: list[Moment] = []
         self._done = asyncio.Event()
+        self._again_until_s = -math.inf
+        """A client that waits, in a closed loop, asks again until then."""
 
     async def run(self) -> Measured:
         """AssertionError for an answer that was not asked for; TimeoutError if one does not come."""
         begun_s, cpu_s = time.monotonic(), time.process_time()
-        await (self._closed(begun_s) if self._load.clients else self._opened(begun_s))
+        await (self._close(begun_s) if self._load.clients else self._opened(begun_s))
         async with asyncio.timeout(LAST_S):
             while self._open:
                 self._done.clear()
@@ -86,20 +87,17 @@ class _Run:
         latencies = Latencies(self._waits).encoded()
         return Measured(len(self._waits), self._shed, seconds, cpu_s, latencies, self._moments)
 
-    async def _closed(self, begun_s: float) -> None:
-        end_s = begun_s + self._load.seconds
+    async def _close(self, begun_s: float) -> None:
+        self._again_until_s = begun_s + self._load.seconds
+        for _ in range(self._load.clients):
+            self._ask_again()
+        await asyncio.sleep(self._load.seconds)
 
-        async def client() -> None:
-            while (now_s := time.monotonic()) < end_s:
-                asked = self._ask()
-                if asked is None:
-                    await asyncio.sleep(SHED_S)
-                else:
-                    seat, _ = asked
-                    seat.decided = decided = self._loop.create_future()
-                    self._note(now_s, await decided)
-
-        await asyncio.gather(*(client() for _ in range(self._load.clients)))
+    def _ask_again(self) -> None:
+        """What a client does that has its answer."""
+        now_s = time.monotonic()
+        if now_s < self._again_until_s and not self._ask(now_s):
+            self._loop.call_later(SHED_S, self._ask_again)
 
     async def _opened(self, begun_s: float) -> None:
         rate = self._load.rate_per_s
@@ -108,18 +106,13 @@ class _Run:
         while sent < total:
             due = min(total, sent + BURST_MAX, int((time.monotonic() - begun_s) * rate) + 1)
             while sent < due:
-                asked = self._ask()
-                if asked is not None:
-                    seat, partition = asked
-                    self._open += 1
-                    seat.decided = self._loop.create_future()
-                    seat.decided.add_done_callback(partial(self._on_decided, begun_s + sent / rate, partition))
+                self._ask(begun_s + sent / rate)
                 sent += 1
             late = sent < total and begun_s + sent / rate < time.monotonic()
             await asyncio.sleep(0 if late else max(TICK_S, begun_s + sent / rate - time.monotonic()))
 
-    def _ask(self) -> tuple[Seat[StockCommand], int] | None:
-        """A request on its way, and its partition; None if it is not taken."""
+    def _ask(self, due_s: float) -> bool:
+        """Send a request; False if it is not taken."""
         service, targets = self._service, self._targets
         sku, partition, prefix = targets[int(self._rng.random() * len(targets))]
         self._number += 1
@@ -128,26 +121,28 @@ class _Run:
         hold = hold_id(prefix + number)
         command = Reserve(hold, sku, number, 1, not_after_ms, number, self._load.max_price)
         try:
-            return service.submit(service.customers, partition, command), partition
+            seat = service.submit(service.customers, partition, command)
         except ProblemError:
             self._shed += 1
-            return None
+            return False
+        self._open += 1
+        seat.decided = self._loop.create_future()
+        seat.decided.add_done_callback(partial(self._on_decided, due_s, partition))
+        return True
 
     def _on_decided(self, due_s: float, partition: int, decided: asyncio.Future[Answer]) -> None:
-        now_s = self._note(due_s, decided.result())
-        if self._load.moments:
-            self._moments.append(Moment(due_s, now_s, partition))
-        self._open -= 1
-        if not self._open:
-            self._done.set()
-
-    def _note(self, due_s: float, answer: Answer) -> float:
-        """Seconds of the monotonic clock, now."""
         now_s = time.monotonic()
+        answer = decided.result()
         if answer.outcome != self._wanted:
             self._wrong = answer
         self._waits.append(now_s - due_s)
-        return now_s
+        if self._load.moments:
+            self._moments.append(Moment(due_s, now_s, partition))
+        self._open -= 1
+        if now_s < self._again_until_s:
+            self._ask_again()
+        elif not self._open:
+            self._done.set()
 
 
 async def _run(where: Where) -> None:
