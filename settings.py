@@ -35,6 +35,11 @@ class Shared(BaseSettings):
     )
     cache_dir: Path = Field(default_factory=_cache_dir, description="Jars; shared by all runs of this user")
     mirror: str = Field("", description="Base URL of a Maven mirror for the jars; their hashes make any trustworthy")
+    broker_jvm: str = Field(
+        "",
+        description="Further Java options of the embedded broker, which is made to start fast and to be small: for "
+        "long runs under load `-XX:TieredStopAtLevel=4 -Xmx1g` costs 10 s of CPU and saves a quarter from then on",
+    )
     partitions: int = Field(8, ge=1, le=1024, description="P of every topic, when `topics apply` creates them")
     payments: str = Field(
         "stand-in://",

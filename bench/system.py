@@ -38,10 +38,12 @@ async def system(
     orders: int = 0,
     payments: str = "stand-in://",
     servers: str = "",
+    jvm: str = "",
 ) -> AsyncIterator[Deployment]:
     """Up when entered, gone when left. Must be entered on the main thread (the broker dies with its thread).
 
     Without owners of `orders` it is stock alone. `payments` as TURNSTILE_PAYMENTS. `servers`: brokers that run already.
+    `jvm` as TURNSTILE_BROKER_JVM.
     """
     with tempfile.TemporaryDirectory(prefix="turnstile-bench-") as folder:
         settings = Shared().model_copy(
@@ -50,6 +52,7 @@ async def system(
                 "broker": f"kafka://{servers}" if servers else "embedded://",
                 "partitions": 4,
                 "payments": payments,
+                "broker_jvm": jvm,
             }
         )
         shape = Shape(workers, (0,) * gateways, {"rate_per_s": 0, **(extra or {})}, orders=orders)

@@ -1,6 +1,7 @@
 """The embedded broker: a real Apache Kafka from pinned jars on a bundled Java, for `up`, the demo and tests."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,7 +22,8 @@ class EmbeddedBroker:
 
     With the jars in `cache_dir` it needs no network. Use it as a context manager, or call `start` (main thread) and
     `stop`. On an event loop, `start_async`. After `stop` or `kill`, both bring it back on the same port and data; so do
-    `spawn` (main thread, at once) and `wait_ready` (any thread), step by step.
+    `spawn` (main thread, at once) and `wait_ready` (any thread), step by step. `options` of Java come after ours, so
+    they win.
 
     JarError: the jars cannot be had. BrokerError: Kafka does not start; the message has the end of its log.
     """
@@ -34,6 +36,7 @@ class EmbeddedBroker:
         port: int = 0,
         mirror: str = "",
         heap_mb: int = HEAP_MB,
+        options: Sequence[str] = (),
         report: jars.Report | None = None,
     ) -> None:
         self._folder = data_dir
@@ -41,6 +44,7 @@ class EmbeddedBroker:
         self._port = port
         self._mirror = mirror
         self._heap_mb = heap_mb
+        self._options = options
         self._report = report
         self._node: Node | None = None
         # Kafka locks its folder too, but only after it has written to it.
@@ -78,7 +82,7 @@ class EmbeddedBroker:
             raise InUseError(message)
         paths = jars.fetch(read_lock(), self._cache, self._mirror, self._report)
         self._take_folder()
-        node = Node(self._folder, paths, heap_mb=self._heap_mb)
+        node = Node(self._folder, paths, heap_mb=self._heap_mb, options=self._options)
         self._configure(node, self._port or free_port())
         node.format(new_cluster_id())
         self._node = node

@@ -81,11 +81,11 @@ def new_cluster_id() -> str:
 class Node:
     """`folder` holds its configuration, its log file and (below log/) its data. `port` is what it is asked at."""
 
-    def __init__(self, folder: Path, jars: Sequence[Path], *, heap_mb: int) -> None:
+    def __init__(self, folder: Path, jars: Sequence[Path], *, heap_mb: int, options: Sequence[str] = ()) -> None:
         self.folder = folder.resolve()
         self.log = self.folder / "broker.log"
         self.port = 0
-        self._jvm = (str(java()), f"-Xms{HEAP_MIN_MB}m", f"-Xmx{max(heap_mb, HEAP_MIN_MB)}m", *JVM)
+        self._jvm = (str(java()), f"-Xms{HEAP_MIN_MB}m", f"-Xmx{max(heap_mb, HEAP_MIN_MB)}m", *JVM, *options)
         self._class_path = ":".join(str(jar) for jar in jars)
         self._process: subprocess.Popen[bytes] | None = None
         self._log_start = 0

@@ -115,6 +115,7 @@ class Deployment:
             self.settings.data_dir / "broker",
             self.settings.cache_dir,
             mirror=self.settings.mirror,
+            options=self.settings.broker_jvm.split(),
             report=self._report,
         )
         self._broker = broker

@@ -275,3 +275,14 @@ def test_java_gets_nothing_of_the_environment(tmp_path, cache, monkeypatch):
     node.configure(broker_module.config.controller(1), 0)
     node.format(broker_node.new_cluster_id())
     assert (tmp_path / "log" / "meta.properties").exists()
+
+
+def test_options_of_java_win_over_ours_and_a_wrong_one_is_told(tmp_path, cache):
+    paths = jars.fetch(read_lock(), cache / "jars")
+    options = ["-XX:TieredStopAtLevel=4", "-XX:NoSuchOption=1"]
+    node = Node(tmp_path, paths, heap_mb=128, options=options)
+    levels = [option for option in node.argv if option.startswith("-XX:TieredStopAtLevel")]
+    assert levels[-1] == options[0]
+    node.configure(broker_module.config.controller(1), 0)
+    with pytest.raises(broker_node.BrokerError, match="NoSuchOption"):
+        node.format(broker_node.new_cluster_id())
