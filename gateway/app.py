@@ -36,16 +36,17 @@ class _Front:
     Its route stands in FastAPI's router all the same: other methods get their 405 there.
     """
 
-    def __init__(self, app: FastAPI, purchase: ASGIApp) -> None:
+    def __init__(self, app: FastAPI, purchase: Route) -> None:
         self.app = app
-        self._purchase = purchase
+        self._route = purchase
+        app.router.routes.append(purchase)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await (self._purchase if _is_purchase(scope) else self.app)(scope, receive, send)
-
-
-def _is_purchase(scope: Scope) -> bool:
-    return bool(scope["path"] == PURCHASE and scope["method"] == "POST")
+        if scope["path"] == PURCHASE and scope["method"] == "POST":
+            scope["route"] = self._route
+            await self._route.app(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
 
 
 def build_app(service: Service) -> ASGIApp:
@@ -53,19 +54,16 @@ def build_app(service: Service) -> ASGIApp:
     app = _App(title="turnstile", version="1", description=_DESCRIPTION, docs_url=None, redoc_url=None)
     app.state.service = service
     handle_bug = _on_bug(service)
-    purchase = Purchase(service, handle_bug)
-    app.router.routes.append(Route(PURCHASE, purchase, methods=["POST"]))
+    front = _Front(app, Route(PURCHASE, Purchase(service, handle_bug), methods=["POST"]))
     for module in (orders, order_stream, fulfilment, skus, webhooks, health):
         app.include_router(module.router)
     app.add_exception_handler(ProblemError, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(Exception, handle_bug)
-    front = _Front(app, purchase)
 
     def observe(scope: Scope, status: int, seconds: float) -> None:
-        route = PURCHASE if _is_purchase(scope) else getattr(scope.get("route"), "path", "unmatched")
-        service.metrics.answered(route, status, seconds)
+        service.metrics.answered(getattr(scope.get("route"), "path", "unmatched"), status, seconds)
 
     return Edge(front, observe, {inbox.PATH: inbox.BODY_BYTES_MAX})
 

@@ -50,9 +50,13 @@ async def place(
         service.view.ask(order, customer)
         fate = None
         if wait_s:
-            with service.metrics.waiting.track_inprogress(), contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait_s):
-                    fate = await _fate(service, order, seat, changed)
+            service.metrics.waiting += 1
+            try:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(wait_s):
+                        fate = await _fate(service, order, seat, changed)
+            finally:
+                service.metrics.waiting -= 1
     headers = {"Location": f"/v1/orders/{text}"}
     if wait_s:
         headers["Preference-Applied"] = f"wait={wait_s}"

@@ -12,7 +12,6 @@ from starlette.types import Receive, Scope, Send
 from domain.ids import FINGERPRINT_BYTES, hold_id, order_id, order_text
 from domain.outcomes import Outcome
 from domain.stock import Reserve
-from gateway.auth import Identity
 from gateway.json_reply import JsonReply
 from gateway.parsing import Line, NewOrder, parse_key, parse_order_body, parse_wait
 from gateway.placing import place
@@ -69,17 +68,7 @@ class Purchase:
         if len(lines) > 1:
             _check_currency(service, lines)
             return await place(service, identity.customer, order, wanted, (fingerprint, shipping), wait_s)
-        carried = b""
-        if wanted.payment_method or shipping:
-            carried = encode_carried(Carried(wanted.payment_method or "", shipping))
-        return await self._reserve(identity, order, lines[0], fingerprint, carried, wait_s)
-
-    async def _reserve(
-        self, identity: Identity, order: bytes, line: Line, fingerprint: bytes, carried: bytes, wait_s: int
-    ) -> Response:
-        """One line: its hold is asked for at once, and an order is born of the grant."""
-        service = self._service
-        partition = service.home(order)
+        line = lines[0]
         command = Reserve(
             hold_id(order),
             line.sku,
@@ -88,16 +77,24 @@ class Purchase:
             service.logtime.not_after_ms(partition),
             fingerprint,
             -1 if line.max_price is None else line.max_price,
-            carried,
+            encode_carried(Carried(wanted.payment_method or "", shipping)),
         )
+        return await self._reserve(partition, order, command, wait_s)
+
+    async def _reserve(self, partition: int, order: bytes, command: Reserve, wait_s: int) -> Response:
+        """One line: its hold is asked for at once, and an order is born of the grant."""
+        service = self._service
         seat = service.submit(service.customers, partition, command)
-        service.view.ask(order, identity.customer)
+        service.view.ask(order, command.customer)
         text = order_text(order)
         location = f"/v1/orders/{text}"
         answer = None
         if wait_s:
-            with service.metrics.waiting.track_inprogress():
+            service.metrics.waiting += 1
+            try:
                 answer = await service.patience.decided(seat, wait_s)
+            finally:
+                service.metrics.waiting -= 1
         if answer is None:
             await service.patience.acked(seat, ACK_S_MAX - wait_s, location)
         headers = appended_header(seat)

@@ -23,7 +23,7 @@ _decode = msgspec.msgpack.Decoder(Carried).decode
 
 def encode_carried(carried: Carried) -> bytes:
     """For Reserve.carried; empty where there is nothing to carry."""
-    return b"" if carried == Carried() else _encode(carried)
+    return _encode(carried) if carried.method or carried.shipping else b""
 
 
 def decode_carried(value: bytes) -> Carried:

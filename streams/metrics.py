@@ -343,7 +343,9 @@ class GatewayMetrics(ProcessMetrics):
         self._appended = self._counter(APPENDED)
         self._append_batch = self._histogram(APPEND_BATCH)
         self.append_failures = self._counter(APPEND_FAILED)
-        self.waiting = self._gauge(WAITING)
+        self.waiting = 0
+        """Requests that wait for a decision."""
+        self._gauge(WAITING).set_function(lambda: self.waiting)
         self.streams = self._gauge(STREAMS)
         self.tail = self._gauge(TAIL)
         self._alarms = self._counter(ALARMS)
