@@ -37,6 +37,48 @@ def test_a_packed_table_holds_what_a_dict_holds():
     assert sorted(table) == sorted(twin.values())
 
 
+class Searching(PackedTable):
+    """Counts the searches."""
+
+    searches = 0
+
+    def _find(self, key: bytes) -> tuple[int, int]:
+        self.searches += 1
+        return super()._find(key)
+
+
+@pytest.mark.parametrize(("key", "width"), [(17, 62), (12, 16)])
+def test_all_of_a_batch_that_are_there_are_found_and_few_others_are_searched_for(key, width):
+    rng = Random(3)
+    table = Searching(key, width)
+    there: list[bytes] = []
+    for size in (0, 1, 1_000, 5_000, 14_000):
+        there += [rng.randbytes(key) for _ in range(size)]
+        for each in there[len(table) :]:
+            table.append(each + bytes(width - key))
+        assert table.places(tuple(there)) == list(range(len(there)))
+        table.searches = 0
+        assert table.places([rng.randbytes(key) for _ in range(20_000)]) == []
+        assert table.searches < 0.08 * 20_000  # the marks say 5 %
+    assert table.places(there[:1]) == [0]
+    for each in there:
+        assert table.cut(each)
+    table.searches = 0
+    assert table.places(there) == []
+    assert table.searches == 0, "a mark was left behind"
+
+
+def test_what_was_loaded_into_a_table_with_room_is_found():
+    rng = Random(4)
+    table = PackedTable(5, 8)
+    records = [rng.randbytes(8) for _ in range(5_000)]
+    table.reserve(4_000)  # less than there are
+    table.load(b"".join(records))
+    keys = [record[:5] for record in records]
+    assert table.places(keys) == list(range(5_000))
+    assert sorted(table) == sorted(records)
+
+
 def test_a_key_inside_another_record_is_not_found():
     table = PackedTable(2, 4)
     keys = [bytes((a, b)) for a in range(4) for b in range(4)]
