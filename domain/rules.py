@@ -34,7 +34,7 @@ class Rules(NamedTuple):
     refusal_generations: int = 5
     """The open generation and four full ones: a refusal is remembered for 120 to 150 s."""
     refusals_max: int = 1 << 23
-    """Per partition; 8.4 M x about 42 bytes = 350 MB, two minutes at 60,000 refusals a second. Full: BUSY."""
+    """Per partition; 8.4 M x about 55 bytes = 460 MB, two minutes at 60,000 refusals a second. Full: BUSY."""
     tombstones_max: int = 1 << 17
     """Per partition; 131,072 x about 80 bytes = 10 MB. Full: BUSY."""
     tombstones_per_customer: int = 20

@@ -1,5 +1,12 @@
-"""Remembered refusals in their compact form: 32 bytes each, forgotten a generation at a time."""
+"""Remembered refusals in their compact form: 37 bytes each and 16 to 32 of slots, forgotten a generation at a time.
 
+A hash table with chains: refusals are numbered as they come and stand in columns; a slot, chosen by Python's hash of
+the key, has the number of its last refusal, and beside each refusal stands the number of the one before it in its slot.
+To look into one slot is all that most new keys cost: a memory access takes longer than the work.
+"""
+
+from array import array
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator, Sequence
 from struct import Struct
@@ -7,93 +14,121 @@ from struct import Struct
 from domain.ids import FINGERPRINT_BYTES, HOLD_ID_BYTES
 from domain.outcomes import InvariantViolatedError
 from domain.refusals import Refusal
-from tables.gather import gather
-from tables.marks import room_for
+from tables.gather import SHARD_BYTES
 
 _OFFSET_BYTES = 5
 """170 years at 200 records a second."""
 _OUTCOME_BITS = 7
 _RECORD = Struct(f">{HOLD_ID_BYTES}s{FINGERPRINT_BYTES}s{_OFFSET_BYTES}sH")
-"""hold, fingerprint, offset, then position (9 bits: 0..499) and outcome."""
-_pack = _RECORD.pack
+"""In a dump: hold, fingerprint, offset, then position (9 bits: 0..499) and outcome."""
 WIDTH = _RECORD.size
-_WHOLE = Struct(f"{WIDTH}s")
-BUCKETS = 1 << 13
-"""Per generation, made when first used. At the limit of 8.4 M refusals in five generations a bucket has 205 records
-(6.5 KB, searched in about 1 us, only for keys that the filter cannot rule out); dropping them all takes 1 ms."""
-_BUCKET_MASK = BUCKETS - 1
-_MARKS_FIRST = 1 << 21
-"""2 MiB, room for 524,288 refusals; pages that no mark touches cost nothing."""
-_MARKS = 250
-"""Marks of generations, 1..250. After 250 generations (2 h) a mark is used again: an old one may then
-cost a search, never an answer."""
+_AT_ONCE = SHARD_BYTES // WIDTH
+_SLOTS_PER_KEY = 4
+_SLOTS_FEW = 1 << 17
+"""512 KiB, room for 32,768 refusals: most partitions never have more."""
+_SLOTS_MANY = 1 << 22
+"""16 MiB, room for a million."""
+_LOW = (1 << 32) - 1
+"""Heads and chains have the low 32 bits of a number."""
+_NOTHING: tuple[Sequence[bytes], list[int], list[int]] = (), [], []
 
 
 class _Generation:
-    __slots__ = ("buckets", "number")
+    """Refusals from number `first` on, a column each for what they consist of. `before`: the chain."""
 
-    def __init__(self, number: int) -> None:
+    __slots__ = ("before", "fingerprints", "first", "holds", "number", "offsets", "outcomes", "positions")
+
+    def __init__(self, number: int, first: int) -> None:
         self.number = number
-        self.buckets: list[bytearray | None] = [None] * BUCKETS
+        self.first = first
+        self.holds = bytearray()
+        self.fingerprints = bytearray()
+        self.outcomes = bytearray()
+        self.offsets = bytearray()
+        self.positions = array("H")
+        self.before = array("I")
 
-    def find(self, hold: bytes) -> bytes | None:
-        """The record of a hold."""
-        bucket = self.buckets[hash(hold) & _BUCKET_MASK]
-        if bucket is None:
-            return None
-        at = bucket.find(hold)
-        while at > 0 and at % WIDTH:
-            at = bucket.find(hold, at + 1)
-        return None if at < 0 else bytes(bucket[at : at + WIDTH])
+    def columns(self, at: int, end: int) -> Iterator[tuple[bytes, bytes, bytes, int, int]]:
+        """(hold, fingerprint, offset, position, outcome) of its refusals [at, end)."""
+        return zip(
+            _cells(self.holds, HOLD_ID_BYTES, at, end),
+            _cells(self.fingerprints, FINGERPRINT_BYTES, at, end),
+            _cells(self.offsets, _OFFSET_BYTES, at, end),
+            self.positions[at:end],
+            self.outcomes[at:end],
+            strict=True,
+        )
 
-    def count(self) -> int:
-        """How many there are: 1 ms."""
-        return sum(len(bucket) for bucket in self.buckets if bucket) // WIDTH
+
+def _cells(column: bytearray, width: int, at: int, end: int) -> Iterator[bytes]:
+    part = bytes(column[at * width : end * width])
+    return (part[place : place + width] for place in range(0, len(part), width))
 
 
 class RefusalTable:
-    """domain.refusals.Refusals. A place has the mark of the last generation that put a key there."""
+    """domain.refusals.Refusals."""
 
-    __slots__ = ("_generations", "_mark", "_marks", "_mask", "_newest", "_search", "count")
+    __slots__ = ("_asked", "_firsts", "_generations", "_heads", "_next", "count")
 
     def __init__(self) -> None:
-        self._marks = bytearray(_MARKS_FIRST)
-        self._mask = len(self._marks) - 1
+        self._heads = array("I", bytes(_SLOTS_FEW * 4))
         self._generations: deque[_Generation] = deque()
-        self._newest: list[bytearray | None] = []
+        self._firsts: list[int] = []
+        self._next = 1
+        """Number of the next refusal: that of a slot that nothing was put into, 0, is no refusal's."""
+        self._asked = _NOTHING
+        """The tuple that `known` was asked for last, its slots, and the answer, while nothing has come or gone."""
         self.count = 0
-        self._mark = 0
-        self._search: dict[int, list[_Generation]] = {}
-        """By mark, the generations that a key with such a mark may be in: that one and all older, newest first."""
 
     def turn(self, number: int, keep: int) -> None:
         """Log time is in generation `number` (numbers never go back); forget all but the `keep` newest numbers."""
         generations = self._generations
         if generations and generations[-1].number == number:
             return
-        generations.append(_Generation(number))
-        self._newest = generations[-1].buckets
-        self._mark = number % _MARKS + 1
+        generations.append(_Generation(number, self._next))
         while generations[0].number <= number - keep:
-            self.count -= generations.popleft().count()
-        newest = list(reversed(generations))
-        self._search = {each.number % _MARKS + 1: newest[place:] for place, each in enumerate(newest)}
+            generations.popleft()
+        self._firsts = [generation.first for generation in generations]
+        self.count = self._next - self._firsts[0]
+        self._asked = _NOTHING
 
     def get(self, hold: bytes) -> Refusal | None:
         """The remembered one, if there is one."""
-        generations = self._search.get(self._marks[hash(hold) & self._mask])
-        if generations is None:
+        (slot,) = self._slots((hold,))
+        number = self._find(hold, self._heads[slot])
+        if not number:
             return None
-        for generation in generations:
-            record = generation.find(hold)
-            if record is not None:
-                return _unpack(record)
-        return None
+        generation = self._generations[bisect_right(self._firsts, number) - 1]
+        at = number - generation.first
+        (columns,) = generation.columns(at, at + 1)
+        return _refusal(columns)
 
     def known(self, holds: Sequence[bytes]) -> list[int]:
         """Places of those that are remembered."""
-        marks, mask = self._marks, self._mask
-        return [at for at, hold in enumerate(holds) if marks[hash(hold) & mask] and self.get(hold) is not None]
+        heads, newest, count = self._heads, self._next - 1, self.count
+        slots = self._slots(holds)
+        taken = [at for at, slot in enumerate(slots) if (newest - heads[slot] & _LOW) < count]
+        known = [at for at in taken if self._find(holds[at], heads[slots[at]])] if taken else taken
+        self._asked = (holds, slots, known) if type(holds) is tuple else _NOTHING
+        return known
+
+    def _slots(self, holds: Sequence[bytes]) -> list[int]:
+        mask = len(self._heads) - 1
+        return [place & mask for place in map(hash, holds)]
+
+    def _find(self, hold: bytes, low: int) -> int:
+        """The number of its refusal, 0 if there is none. `low`: of the newest in its slot; then come older ones."""
+        number, generations, firsts = self._next, self._generations, self._firsts
+        oldest = number - self.count
+        while True:
+            number -= (number - low - 1 & _LOW) + 1  # the last one before this with these bits
+            if number < oldest:
+                return 0
+            generation = generations[bisect_right(firsts, number) - 1]
+            at = number - generation.first
+            if generation.holds.startswith(hold, at * HOLD_ID_BYTES):
+                return number
+            low = generation.before[at]
 
     def add_all(
         self,
@@ -104,63 +139,84 @@ class RefusalTable:
         positions: Sequence[int],
     ) -> None:
         """As `add`, of many."""
-        self._marks, self._mask = room_for(self.count + len(holds), self._marks)
-        marks, mask, mark, newest, search = self._marks, self._mask, self._mark, self._newest, self._search
-        at = offset.to_bytes(_OFFSET_BYTES, "big")
-        for hold, outcome, fingerprint, position in zip(holds, outcomes, fingerprints, positions, strict=True):
-            place = hash(hold)
-            slot = place & mask
-            if marks[slot] in search and self.get(hold) is not None:
-                message = f"refusal of {hold.hex()} is remembered already"
-                raise InvariantViolatedError(message)
-            marks[slot] = mark
-            record = _pack(hold, fingerprint, at, position << _OUTCOME_BITS | outcome)
-            bucket = newest[place & _BUCKET_MASK]
-            if bucket is None:
-                newest[place & _BUCKET_MASK] = bytearray(record)
-            else:
-                bucket += record
+        asked, slots, known = self._asked
+        if holds is not asked:
+            slots, known = self._slots(holds), self.known(holds)
+        if known or len(set(holds)) < len(holds):
+            message = f"one of {len(holds)} refusals from {holds[0].hex()} on is remembered already"
+            raise InvariantViolatedError(message)
+        offsets = offset.to_bytes(_OFFSET_BYTES, "big") * len(holds)
+        self._append(holds, slots, outcomes, fingerprints, offsets, positions)
+
+    def _append(
+        self,
+        holds: Sequence[bytes],
+        slots: Sequence[int],
+        outcomes: Sequence[int],
+        fingerprints: Sequence[bytes],
+        offsets: bytes,
+        positions: Sequence[int],
+    ) -> None:
+        newest, keys, prints = self._generations[-1], b"".join(holds), b"".join(fingerprints)
+        if len(keys) != HOLD_ID_BYTES * len(holds) or len(prints) != FINGERPRINT_BYTES * len(holds):
+            message = f"holds or fingerprints of another width from {holds[0].hex()} on"
+            raise InvariantViolatedError(message)
+        newest.holds += keys
+        newest.fingerprints += prints
+        newest.outcomes += bytes(outcomes)
+        newest.offsets += offsets
+        newest.positions.extend(positions)
+        heads, before = self._heads, newest.before.append
+        for number, slot in enumerate(slots, self._next):
+            before(heads[slot])
+            heads[slot] = number & _LOW
+        self._next += len(holds)
         self.count += len(holds)
+        self._asked = _NOTHING
+        self.reserve(self.count)
 
     def add(self, hold: bytes, outcome: int, fingerprint: bytes, offset: int, position: int) -> None:
         """Remember; the caller keeps to the limit on `count`. InvariantViolatedError if one is remembered."""
         self.add_all((hold,), (outcome,), (fingerprint,), offset, (position,))
 
+    def reserve(self, refusals: int) -> None:
+        """Slots for so many: few, then many, then twice as many.
+
+        Growth repeats the slots (a key's slot keeps its low bits), so that their copies share the chains so far: one
+        copy of memory, 20 ms for the largest, 128 MiB. Until these are forgotten, new keys find more in theirs than
+        they should: hence one large step, early, instead of many.
+        """
+        while (slots := len(self._heads)) < refusals * _SLOTS_PER_KEY:
+            self._heads *= max(2, _SLOTS_MANY // slots)
+
     def dump(self) -> Iterator[tuple[int, bytes]]:
         """(generation, its records), many at a time, the oldest generation first, each at least once."""
         for generation in self._generations:
             yield generation.number, b""
-            for records in gather(bucket for bucket in generation.buckets if bucket):
-                yield generation.number, records
-
-    def reserve(self, refusals: int) -> None:
-        """Room for so many in a table that is still empty."""
-        self._marks, self._mask = room_for(refusals, self._marks)
+            for at in range(0, len(generation.outcomes), _AT_ONCE):
+                yield (
+                    generation.number,
+                    b"".join(
+                        _RECORD.pack(hold, fingerprint, offset, position << _OUTCOME_BITS | outcome)
+                        for hold, fingerprint, offset, position, outcome in generation.columns(at, at + _AT_ONCE)
+                    ),
+                )
 
     def load(self, number: int, records: bytes) -> None:
         """What `dump` gave, in its order, into a table that has none of it. No generation is forgotten meanwhile."""
         self.turn(number, number + 1)
-        self.count += len(records) // WIDTH
-        self._marks, self._mask = room_for(self.count, self._marks)
-        marks, mask, mark, newest = self._marks, self._mask, self._mark, self._newest
-        for (record,) in _WHOLE.iter_unpack(records):
-            place = hash(record[:HOLD_ID_BYTES])
-            marks[place & mask] = mark
-            bucket = newest[place & _BUCKET_MASK]
-            if bucket is None:
-                newest[place & _BUCKET_MASK] = bytearray(record)
-            else:
-                bucket += record
+        if records:
+            holds, fingerprints, offsets, tails = zip(*_RECORD.iter_unpack(records), strict=True)
+            outcomes = [tail & (1 << _OUTCOME_BITS) - 1 for tail in tails]
+            positions = [tail >> _OUTCOME_BITS for tail in tails]
+            self._append(holds, self._slots(holds), outcomes, fingerprints, b"".join(offsets), positions)
 
     def __iter__(self) -> Iterator[Refusal]:
         """In no order that means anything."""
         for generation in self._generations:
-            for bucket in generation.buckets:
-                for at in range(0, len(bucket or b""), WIDTH):
-                    yield _unpack(bytes(bucket[at : at + WIDTH]))  # type: ignore[index]  # an empty one has no range
+            yield from map(_refusal, generation.columns(0, len(generation.outcomes)))
 
 
-def _unpack(record: bytes) -> Refusal:
-    hold, fingerprint, offset, tail = _RECORD.unpack(record)
-    outcome = tail & (1 << _OUTCOME_BITS) - 1
-    return Refusal(hold, outcome, fingerprint, int.from_bytes(offset, "big"), tail >> _OUTCOME_BITS)
+def _refusal(columns: tuple[bytes, bytes, bytes, int, int]) -> Refusal:
+    hold, fingerprint, offset, position, outcome = columns
+    return Refusal(hold, outcome, fingerprint, int.from_bytes(offset, "big"), position)

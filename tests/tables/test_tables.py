@@ -8,7 +8,6 @@ from domain.outcomes import InvariantViolatedError
 from domain.refusals import Refusal
 from domain.reservation import RowState
 from tables import refusals as refusal_table
-from tables.marks import room_for
 from tables.packed import PackedTable
 from tables.refusals import RefusalTable
 from tables.reservations import CountTable, RowTable
@@ -150,8 +149,12 @@ def test_counts_are_sums_of_held_and_sold_and_never_negative():
     assert sorted(table) == sorted(twin)
 
 
-def test_a_refusal_is_remembered_until_its_generation_is_forgotten(monkeypatch):
-    monkeypatch.setattr(refusal_table, "_MARKS_FIRST", 1 << 6)  # crowded: marks are overwritten and repeated
+@pytest.mark.parametrize("number_bits", [12, 32])
+def test_a_refusal_is_remembered_until_its_generation_is_forgotten(monkeypatch, number_bits):
+    monkeypatch.setattr(refusal_table, "_SLOTS_FEW", 1 << 6)
+    monkeypatch.setattr(refusal_table, "_SLOTS_MANY", 1 << 8)
+    monkeypatch.setattr(refusal_table, "_SLOTS_PER_KEY", 1)  # crowded: chains are long, and shared
+    monkeypatch.setattr(refusal_table, "_LOW", (1 << number_bits) - 1)  # with 12, numbers come round again and again
     rng = Random(4)
     table, twin, number = RefusalTable(), {}, 1_000
     table.turn(number, 3)
@@ -174,24 +177,40 @@ def test_a_refusal_is_remembered_until_its_generation_is_forgotten(monkeypatch):
     assert sorted(table) == sorted(refusal for refusal, _ in twin.values())
 
 
-def test_marks_of_forgotten_generations_come_back_only_as_a_search():
+def test_refusals_that_are_remembered_already_are_refused_whole():
     table = RefusalTable()
     table.turn(0, 5)
     table.add(bytes(17), 12, bytes(8), 1, 1)
-    table.turn(250, 5)  # the same mark
-    assert table.get(bytes(17)) is None
-    assert table.count == 0
+    new = bytes([1] * 17)
+    for holds in [(new, bytes(17)), (new, new)]:
+        table.known(holds)
+        with pytest.raises(InvariantViolatedError):
+            table.add_all(holds, bytes([12, 12]), (bytes(8), bytes(8)), 2, (0, 1))
+        assert table.get(new) is None
+        assert table.count == 1
 
 
-def test_a_refusal_is_32_bytes():
+def test_an_answer_about_known_refusals_does_not_outlive_a_change():
+    table, holds = RefusalTable(), (bytes(17),)
+    table.turn(0, 1)
+    assert table.known(holds) == []
+    table.add(bytes(17), 12, bytes(8), 1, 1)
+    with pytest.raises(InvariantViolatedError):
+        table.add_all(holds, bytes([12]), (bytes(8),), 2, (0,))
+    assert table.known(holds) == [0]
+    table.turn(1, 1)
+    table.add_all(holds, bytes([13]), (bytes(8),), 3, (0,))
+    assert table.get(bytes(17)) == Refusal(bytes(17), 13, bytes(8), 3, 0)
+
+
+@pytest.mark.parametrize(("hold_bytes", "fingerprint_bytes"), [(16, 8), (17, 7)])
+def test_a_refusal_of_another_width_is_not_remembered(hold_bytes, fingerprint_bytes):
+    table = RefusalTable()
+    table.turn(0, 5)
+    with pytest.raises(InvariantViolatedError):
+        table.add(bytes(hold_bytes), 12, bytes(fingerprint_bytes), 1, 1)
+    assert list(table) == []
+
+
+def test_a_refusal_is_32_bytes_in_a_dump():
     assert refusal_table.WIDTH == 32
-
-
-def test_room_for_marks_keeps_every_mark():
-    marks = bytearray(16)
-    for number in (3, 14):
-        marks[number] = 1
-    larger, mask = room_for(10, marks)
-    assert mask == 63
-    assert {place & 15 for place, mark in enumerate(larger) if mark} == {3, 14}
-    assert all(larger[place] for place in (3, 19, 35, 51))
