@@ -25,6 +25,7 @@ from domain.stock import (
     Returned,
     RulesSet,
     Sold,
+    Totals,
 )
 
 
@@ -57,17 +58,17 @@ def _forget(state: Inventory, row: Row) -> None:
             state.tombstones.pop(row.customer, None)
 
 
-def finish(state: Inventory) -> None:
+def finish(state: Inventory) -> list[Totals]:
     """The record ends: one sequence number for each pool that it touched; InvariantViolatedError if one is unsound."""
     for pool in state.touched:
         pool.sequence += 1
-        pool.check()
+    return [pool.check() for pool in state.touched]
 
 
 def granted(state: Inventory, changes: Sequence[Granted]) -> None:
     """No row -> HELD: available to held."""
-    if isinstance(changes, GrantedRun) and not changes.numbers:
-        _granted_alike(state, changes)
+    if isinstance(changes, GrantedRun):
+        _granted_together(state, changes)
         return
     src, clk, terms, pools = state.src, state.clk, state.terms, state.pools
     add_row, add_count, add_deadline = state.rows.hold, state.counts.add_held, state.deadlines.add
@@ -87,24 +88,34 @@ def granted(state: Inventory, changes: Sequence[Granted]) -> None:
         add_deadline(pool, deadline_ms, hold)
 
 
-def _granted_alike(state: Inventory, run: GrantedRun) -> None:
-    """Many at once, of one pool and one deadline."""
-    sku, price, currency, deadline_ms = run.terms[0]
-    pool = state.pool(sku)
-    units = sum(run.quantities)
-    _, as_price, as_currency, hold_ms = state.terms[pool.terms - 1]
-    is_alike = price == as_price and currency == as_currency and deadline_ms == state.clk + hold_ms
-    if units > pool.available or not is_alike:
-        message = f"grants from {run.holds[0].hex()} on do not fit pool {sku!r}"
-        raise InvariantViolatedError(message)
-    pool.available -= units
-    pool.held += units
-    state.touch(pool)
+def _granted_together(state: Inventory, run: GrantedRun) -> None:
+    """Many at once: what is asked of each, asked of all that share their terms."""
+    numbers, holds = run.numbers, run.holds
+    units = [0] * len(run.terms)
+    shares: list[list[bytes]] = [[] for _ in run.terms]
+    for number, quantity, hold in zip(numbers, run.quantities, holds, strict=False):
+        units[number] += quantity
+        shares[number].append(hold)
+    if not numbers:
+        units, shares = [sum(run.quantities)], [list(holds)]
+    origins, keys = [], []
+    for (sku, price, currency, deadline_ms), more, mine in zip(run.terms, units, shares, strict=True):
+        pool = state.pool(sku)
+        _, as_price, as_currency, hold_ms = state.terms[pool.terms - 1]
+        is_alike = price == as_price and currency == as_currency and deadline_ms == state.clk + hold_ms
+        if more > pool.available or not mine or not is_alike:
+            message = f"grants from {holds[0].hex()} on do not fit pool {sku!r}"
+            raise InvariantViolatedError(message)
+        pool.available -= more
+        pool.held += more
+        state.touch(pool)
+        state.deadlines.add_all(pool, deadline_ms, mine)
+        origins.append((pool.terms, deadline_ms))
+        keys.append(pool.key)
     state.rows.hold_all(
-        run.holds, run.customers, run.fingerprints, pool.terms, run.quantities, state.src, run.indexes, deadline_ms
+        holds, run.customers, run.fingerprints, origins, numbers, run.quantities, state.src, run.indexes
     )
-    state.counts.add_held_all(run.customers, pool.key, run.quantities)
-    state.deadlines.add_all(pool, deadline_ms, run.holds)
+    state.counts.add_held_all(run.customers, keys, numbers, run.quantities)
 
 
 def refused(state: Inventory, changes: Sequence[Refused]) -> None:

@@ -70,13 +70,13 @@ class Rows(Protocol):
         holds: Sequence[bytes],
         customers: Sequence[bytes],
         fingerprints: Sequence[bytes],
-        terms: int,
+        origins: Sequence[tuple[int, int]],
+        numbers: Sequence[int],
         quantities: Sequence[int],
         offset: int,
         positions: Sequence[int],
-        deadline_ms: int,
     ) -> None:
-        """As `hold`, of many."""
+        """As `hold`, of many. `numbers`: which of `origins` (terms, deadline) each has; empty: all the first."""
 
     def bury(self, hold: bytes, customer: bytes, offset: int, position: int, ended_ms: int) -> None:
         """A new RELEASED row that nothing was granted for; InvariantViolatedError if the hold has one."""
@@ -102,8 +102,10 @@ class Counts(Protocol):
     def units(self, keys: Sequence[bytes]) -> list[int]:
         """Units held and sold, by keys: a customer and a pool's key behind it."""
 
-    def add_held_all(self, customers: Sequence[bytes], pool_key: bytes, units: Sequence[int]) -> None:
-        """As `add_held`, of many: none of them negative."""
+    def add_held_all(
+        self, customers: Sequence[bytes], pool_keys: Sequence[bytes], numbers: Sequence[int], units: Sequence[int]
+    ) -> None:
+        """As `add_held`, of many: none of them negative. `numbers`: of the pools' keys; empty: all the first."""
 
     def add_held(self, customer: bytes, pool_key: bytes, units: int) -> None:
         """`units` may be negative; InvariantViolatedError if the count would be."""

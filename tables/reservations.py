@@ -6,7 +6,7 @@ PackedTable (about 80 bytes each).
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import chain, repeat
 from struct import Struct
 from typing import NoReturn, TypeVar
 
@@ -21,8 +21,8 @@ V = TypeVar("V")
 _ROW = Struct(">B8s8sIQQQ")
 """state, customer, fingerprint, terms, then three pairs of 48 + 16 bits: (offset, position), (deadline, quantity),
 (moment, returned). 45 bytes; with its hold in front 62 bytes, the size of a sold row."""
-_GRANT = Struct(">B8s8s10sH6sH8s")
-"""The same, by what the grants of one record in one pool share: terms and offset, deadline, moment and 0 returned."""
+_GRANT = Struct(">B8s8s10sH6sH6s2s")
+"""The same, by what the grants of one record in one pool share: terms and offset, deadline, moment, 0 returned."""
 _pack = _ROW.pack
 _unpack = _ROW.unpack
 _new = tuple.__new__
@@ -86,24 +86,24 @@ class RowTable:
         holds: Sequence[bytes],
         customers: Sequence[bytes],
         fingerprints: Sequence[bytes],
-        terms: int,
+        origins: Sequence[tuple[int, int]],
+        numbers: Sequence[int],
         quantities: Sequence[int],
         offset: int,
         positions: Sequence[int],
-        deadline_ms: int,
     ) -> None:
-        """As `hold`, of many, at half the cost."""
-        origin = terms.to_bytes(4, "big") + offset.to_bytes(6, "big")
-        deadline = deadline_ms.to_bytes(6, "big")
-        moment = deadline + bytes(2)
-        pack, shards = _GRANT.pack, self._shards
+        """As `hold`, of many, at half the cost. `numbers`: which of `origins` each has; empty: all the first."""
         known = self.sold.places(holds)
         if known:
             _exists(holds[known[0]])
-        for hold, customer, fingerprint, quantity, position in zip(
-            holds, customers, fingerprints, quantities, positions, strict=True
+        at = offset.to_bytes(6, "big")
+        said = [(terms.to_bytes(4, "big") + at, deadline_ms.to_bytes(6, "big")) for terms, deadline_ms in origins]
+        each = [said[number] for number in numbers] or repeat(said[0], len(holds))
+        pack, shards, none = _GRANT.pack, self._shards, bytes(2)
+        for hold, customer, fingerprint, quantity, position, (origin, deadline) in zip(
+            holds, customers, fingerprints, quantities, positions, each, strict=True
         ):
-            row = pack(HELD, customer, fingerprint, origin, position, deadline, quantity, moment)
+            row = pack(HELD, customer, fingerprint, origin, position, deadline, quantity, deadline, none)
             if shards[hold[_SHARD_BYTE]].setdefault(hold, row) is not row:
                 _exists(hold)
 
@@ -224,10 +224,13 @@ class CountTable:
             units[place] += _units(self.sold.get(keys[place]))
         return units
 
-    def add_held_all(self, customers: Sequence[bytes], pool_key: bytes, units: Sequence[int]) -> None:
-        """As `add_held`, of many: none of them negative."""
+    def add_held_all(
+        self, customers: Sequence[bytes], pool_keys: Sequence[bytes], numbers: Sequence[int], units: Sequence[int]
+    ) -> None:
+        """As `add_held`, of many: none of them negative. `numbers`: of the pools' keys; empty: all the first."""
         shards = self._held
-        for customer, more in zip(customers, units, strict=True):
+        each = [pool_keys[number] for number in numbers] or repeat(pool_keys[0], len(customers))
+        for customer, pool_key, more in zip(customers, each, units, strict=True):
             key = customer + pool_key
             shard = shards[customer[0]]
             shard[key] = shard.get(key, 0) + more

@@ -55,8 +55,7 @@ class StockFold:
         turn = _Turn(state, role)
         turn.sweep()
         outcomes = turn.take_run(commands) if isinstance(commands, ReserveRun) else turn.take_all(commands)
-        finish(state)
-        totals = [pool.totals() for pool in state.touched]
+        totals = finish(state)
         return FoldDecision(outcomes, encode_details(turn.repeats, turn.changes, totals), turn.faults)
 
     def apply(self, state: Inventory, decided: Decided) -> None:
@@ -65,8 +64,7 @@ class StockFold:
         begin(state, decided.src, decided.clk)
         for kind, changes in details.changes:
             EVOLVE[CHANGES[kind]](state, changes)
-        finish(state)
-        if [pool.totals() for pool in state.touched] != details.totals:
+        if finish(state) != details.totals:
             message = f"record at src {decided.src} says {details.totals}, folded: {state.touched}"
             raise InvariantViolatedError(message)
 
