@@ -1,8 +1,8 @@
 """`python -m bench.bare`: what a gateway would cost that does nothing.
 
-The server of the gateways, with its settings and its garbage collector, around one route that answers 202 with an empty
-body: a route of FastAPI, as all of the gateway's but the purchase (`fastapi`), or one of Starlette alone (`starlette`).
-Takes its kind, prints its address.
+The server of the gateways, with its settings and its garbage collector, around one route that answers 202 with as many
+bytes of JSON as an order gets: a route of FastAPI, as all of the gateway's but the purchase (`fastapi`), or one of
+Starlette alone (`starlette`). Takes its kind, prints its address.
 """
 
 import asyncio
@@ -22,6 +22,7 @@ from ops.roster import HOST
 from streams import collector
 
 ACCEPTED = 202
+BODY = b'{"order_id":"00000000-0000-8000-8000-000000000000","status":"CREATED"}'
 KINDS = ("fastapi", "starlette")
 
 
@@ -35,13 +36,13 @@ def _fastapi() -> FastAPI:
 
     @here.post(PURCHASE)
     async def accept() -> Response:
-        return Response(status_code=ACCEPTED)
+        return Response(BODY, ACCEPTED, media_type="application/json")
 
     return here
 
 
 async def _accept(_: Request) -> Response:
-    return Response(status_code=ACCEPTED)
+    return Response(BODY, ACCEPTED, media_type="application/json")
 
 
 async def serve(kind: str) -> None:

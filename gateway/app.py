@@ -1,5 +1,7 @@
 """The ASGI application of a gateway."""
 
+from collections.abc import Awaitable
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -41,12 +43,11 @@ class _Front:
         self._route = purchase
         app.router.routes.append(purchase)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["path"] == PURCHASE and scope["method"] == "POST":
             scope["route"] = self._route
-            await self._route.app(scope, receive, send)
-        else:
-            await self.app(scope, receive, send)
+            return self._route.app(scope, receive, send)
+        return self.app(scope, receive, send)
 
 
 def build_app(service: Service) -> ASGIApp:
