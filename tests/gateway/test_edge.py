@@ -96,6 +96,31 @@ def stuck(receive):
     return slow
 
 
+@pytest.mark.parametrize("at_hand", [0, 1, 2])
+async def test_a_body_that_comes_bit_by_bit_comes_through_whole(at_hand):
+    client = Client()
+    pieces, more = [b"ab", b"cd", b"ef"], asyncio.Event()
+    come = pieces[:at_hand]
+
+    async def as_it_comes():
+        while not come:
+            more.clear()
+            await more.wait()
+        piece = come.pop(0)
+        return {"type": "http.request", "body": piece, "more_body": piece != pieces[-1]}
+
+    client.receive = as_it_comes
+    running = asyncio.create_task(client.run())
+    for piece in pieces[at_hand:]:
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert client.seen is None
+        come.append(piece)
+        more.set()
+    assert await running == 200
+    assert client.seen == b"abcdef"
+
+
 async def test_who_is_cancelled_while_a_body_is_awaited_ends_cancelled():
     client = Client()
     running = asyncio.create_task(client.run())
