@@ -4,7 +4,6 @@ Names follow Prometheus: unit last, counters end in _total. No label can grow wi
 routes (templates, never paths), statuses.
 """
 
-from collections import Counter as Count
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -214,7 +213,8 @@ class WorkerMetrics(ProcessMetrics):
         """Count one accepted record of this owner; `outcomes` as in Decided, with REPEATED flags."""
         self._records.inc()
         self._batch.observe(len(outcomes))
-        for code, number in Count(outcomes).items():
+        for code in set(outcomes):
+            number = outcomes.count(code)
             if code & REPEATED:
                 self._repeats.inc(number)
             outcome = code & ~REPEATED
