@@ -107,6 +107,8 @@ class RefusalTable:
     def known(self, holds: Sequence[bytes]) -> list[int]:
         """Places of those that are remembered."""
         heads, newest, count = self._heads, self._next - 1, self.count
+        if not count:
+            return []
         slots = self._slots(holds)
         lows = itemgetter(*slots, 0)(heads)  # at once, so that several memory accesses are on their way together
         taken = [at for at, low in zip(range(len(slots)), lows, strict=False) if (newest - low & _LOW) < count]
