@@ -26,7 +26,7 @@ _PAIR_BIT = 40
 """Far above the bits that choose a bucket and a mark."""
 _PAIRS = [1 << one | 1 << other for one, other in combinations(range(8), 2)]
 _PAIRS += _PAIRS[:4]
-"""Two bits of a byte, by five bits of a hash. With three keys in four marks, 5 % of new keys find theirs set."""
+"""Two bits of a byte, by five bits of a hash. With three keys in eight marks, 1.5 % of new keys find theirs set."""
 
 
 class PackedTable:
@@ -52,7 +52,7 @@ class PackedTable:
         self._key = key
         self._width = width
         self._per_bucket = min(PER_BUCKET_MAX, BUCKET_BYTES_MAX // width)
-        self._marks_bits = self._per_bucket.bit_length()
+        self._marks_bits = self._per_bucket.bit_length() + 1
         """Low bits of a hash that choose one of a bucket's marks; the bits above them choose the bucket."""
         self._records = 0
         self._asked: Sequence[bytes] | None = None

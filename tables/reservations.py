@@ -3,10 +3,14 @@
 Most rows are asked for and changed while they are held, and few bytes matter most for those that never leave: so live
 and ended rows are packed values of a dict (about 240 bytes each with key and slot), sold ones are records of a
 PackedTable (about 80 bytes each).
+
+A batch's keys are looked up in one call of the interpreter: where tables are large, the processor then waits for
+several places in memory at a time. It does not if their hashes are still to be made: so the sold ones are asked first.
 """
 
 from collections.abc import Iterator, Sequence
 from itertools import chain, repeat
+from operator import contains
 from struct import Struct
 from typing import NoReturn, TypeVar
 
@@ -77,9 +81,10 @@ class RowTable:
 
     def known(self, holds: Sequence[bytes]) -> list[int]:
         """Places of those that have a row."""
+        sold = self.sold.places(holds)
         shards = self._shards
-        live = [at for at, hold in enumerate(holds) if hold in shards[hold[_SHARD_BYTE]]]
-        return live + self.sold.places(holds)
+        there = [*map(contains, [shards[hold[_SHARD_BYTE]] for hold in holds], holds)]
+        return [at for at, is_there in enumerate(there) if is_there] + sold if True in there else sold
 
     def hold_all(
         self,
@@ -218,9 +223,10 @@ class CountTable:
 
     def units(self, keys: Sequence[bytes]) -> list[int]:
         """Units held and sold, by keys: a customer and a pool's key behind it."""
+        sold = self.sold.places(keys)
         shards = self._held
-        units = [shards[key[0]].get(key, 0) for key in keys]
-        for place in self.sold.places(keys):
+        units = [*map(dict.get, [shards[key[0]] for key in keys], keys, repeat(0))]
+        for place in sold:
             units[place] += _units(self.sold.get(keys[place]))
         return units
 

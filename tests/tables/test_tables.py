@@ -58,7 +58,7 @@ def test_all_of_a_batch_that_are_there_are_found_and_few_others_are_searched_for
         assert table.places(tuple(there)) == list(range(len(there)))
         table.searches = 0
         assert table.places([rng.randbytes(key) for _ in range(20_000)]) == []
-        assert table.searches < 0.08 * 20_000  # the marks say 5 %
+        assert table.searches < 0.03 * 20_000  # the marks say 1.5 %
     assert table.places(there[:1]) == [0]
     for each in there:
         assert table.cut(each)
