@@ -12,6 +12,7 @@ from bench.scenarios import (
     limits,
     recovery,
     rf3,
+    snapshot,
     takeover,
 )
 
@@ -23,6 +24,7 @@ _ALL = (
     flat.SCENARIO,
     expiry.SCENARIO,
     recovery.SCENARIO,
+    snapshot.SCENARIO,
     takeover.SCENARIO,
     rf3.SCENARIO,
     journey.SCENARIO,

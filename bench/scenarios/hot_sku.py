@@ -5,18 +5,18 @@ until every fact is published. Its rate counts from the first decisions that are
 The floor (bench/floor.py) does the same with records of the same size, and decides nothing.
 """
 
-import asyncio
 import os
 import signal
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import msgspec
 
 from bench.child import child
 from bench.floor import Task
+from bench.growth import Growth
 from bench.preload import Preloader
 from bench.scenario import Goal, Plan, Scenario, Session
 from bench.system import audited, cpu_s, gateway_service, open_skus, system
@@ -38,8 +38,6 @@ WORKER = "worker-1"
 FLOOR = "floor-"
 SEEN_SHARE = 0.05
 FLOOR_TOPICS = tuple(Topic(f"bench.{name}", -1) for name in ("commands", "ledger", "events"))
-END_S = 120.0
-POLL_S = 0.005
 
 
 class _Arm(NamedTuple):
@@ -75,8 +73,8 @@ class _HotSku:
         topics, count = self._deployment.topics, self._records(arm.size)
         partition = partition_of(arm.kind, self._deployment.partitions)
         pids = (self._deployment.supervisor.pid(WORKER), self._deployment.broker_pid)
-        decided = await _Growth.of(self._log, topics.stock_ledger.name, partition)
-        published = await _Growth.of(self._log, topics.stock_events.name, partition)
+        decided = await Growth.of(self._log, topics.stock_ledger.name, partition)
+        published = await Growth.of(self._log, topics.stock_events.name, partition)
         self._asked[ANSWERS[arm.kind]] += count * arm.size
         with _stopped(pids[0]):
             await self._load(topics.stock_commands.name, partition, arm)
@@ -117,28 +115,6 @@ def _figures(per_s: float, spent_us: list[float], decisions: int) -> Mapping[str
         "worker_cpu_us": worker_us / decisions,
         "broker_cpu_us": broker_us / decisions,
     }
-
-
-class _Growth(NamedTuple):
-    """Of a partition, from `start` on."""
-
-    log: KafkaLog
-    topic: str
-    partition: int
-    start: int
-
-    @classmethod
-    async def of(cls, log: KafkaLog, topic: str, partition: int) -> Self:
-        return cls(log, topic, partition, await log.end(topic, partition))
-
-    async def reaches(self, records: int) -> int:
-        """How many there are, when there are so many. TimeoutError if there never are."""
-        async with asyncio.timeout(END_S):
-            while True:
-                grown = await self.log.end(self.topic, self.partition) - self.start
-                if grown >= records:
-                    return grown
-                await asyncio.sleep(POLL_S)
 
 
 @contextmanager
