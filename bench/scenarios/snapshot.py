@@ -27,11 +27,12 @@ TAKING, CALM = "taking", "calm"
 HOLDS = 1_000_000
 QUICK_HOLDS = 50_000
 BATCH = 500
-PER_S = 2_000
+PER_S = 100
 """On a SKU in each partition, so that both workers own some of them and stand by for the others."""
-EVERY = 3_000
-"""Decisions of a partition after which its standby gives a snapshot away."""
-SECONDS = 15.0
+EVERY = 300
+"""Decisions of a partition after which its standby gives a snapshot away: more than come while it takes one, or its
+owner begins one as well."""
+SECONDS = 20.0
 """At least one of the large partition falls into it."""
 SETTLES_S = 150.0
 PARTITION = 0
@@ -66,8 +67,7 @@ class _Stage(NamedTuple):
 
 
 class _Snapshot:
-    def __init__(self, plan: Plan, stages: Mapping[str, _Stage]) -> None:
-        self._seconds = plan.pick(SECONDS, 10.0)
+    def __init__(self, stages: Mapping[str, _Stage]) -> None:
         self._stages = stages
 
     async def settle(self) -> None:
@@ -79,14 +79,14 @@ class _Snapshot:
     async def measure(self, arm: str) -> Mapping[str, float]:
         figures = await self._watch(arm)
         if arm == TAKING and not figures["snapshots"]:
-            message = f"no snapshot of partition {PARTITION} was taken in {self._seconds} s"
+            message = f"no snapshot of partition {PARTITION} was taken in {SECONDS} s"
             raise NothingTakenError(message)
         return figures
 
     async def _watch(self, arm: str) -> Mapping[str, float]:
         stage = self._stages[arm]
         before = stage.taken()
-        measured = await stage.loader.load(Load(stage.skus, self._seconds, rate_per_s=PER_S))
+        measured = await stage.loader.load(Load(stage.skus, SECONDS, rate_per_s=PER_S))
         latencies = Latencies()
         latencies.merge(measured.latencies)
         return {**latencies.figures(), "snapshots": stage.taken() - before}
@@ -118,7 +118,7 @@ async def _session(plan: Plan) -> AsyncIterator[Session]:
             stages[arm] = stage = _Stage(deployment, loader, spread(deployment.partitions))
             await loader.stock(stage.skus)
             await _fill(stage, holds)
-        scenario = _Snapshot(plan, stages)
+        scenario = _Snapshot(stages)
         await scenario.settle()
         yield scenario
 
