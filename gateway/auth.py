@@ -11,7 +11,7 @@ from streams.keys import Keys
 from streams.tokens import SCOPE_OPS, TokenError, check
 
 VERIFIED_HALF_MAX = 20_000
-"""Verifying costs 5 us (an unusual token: 45), a look-up 0.2. Up to 40,000 tokens of at most 4 KiB, mostly 0.3 KiB:
+"""Verifying costs 6 us (an unusual token: 45), a look-up 0.2. Up to 40,000 tokens of at most 4 KiB, mostly 0.3 KiB:
 15 MiB."""
 TOKEN_CHARS_MAX = 4_096
 _PREFIX = "bearer "

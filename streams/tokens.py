@@ -71,7 +71,7 @@ def check(key: bytes, token: str) -> Claims:
 
 
 def _check_plain(key: bytes, token: str) -> Claims | None:
-    """The claims of a token that is plain and good: what the library says, in 4 us instead of 45.
+    """The claims of a token that is plain and good: what the library says, in 6 us instead of 45.
 
     None for any doubt: then the library says whether it is good, and if not, why.
     """
