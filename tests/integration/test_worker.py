@@ -9,7 +9,7 @@ import pytest
 from domain.outcomes import Outcome
 from domain.roles import Role
 from domain.stock import Adjust
-from streams.records import decode_decided
+from streams.records import decode_decided, decode_ledger
 from streams.stock_records import decode_hint
 from tests.integration.harness import eventually
 from tests.integration.shop import load, now_ms
@@ -22,6 +22,12 @@ async def claimed(worker, partitions: int) -> None:
         await worker.until_logged("partition.claimed", partition=partition)
 
 
+async def published(shop, partition: int, ledger_offset: int) -> bool:
+    """Whether the ledger itself says that the facts up to there are."""
+    newest = (await shop.ledger(partition))[-1]
+    return decode_ledger(newest.value).published >= ledger_offset
+
+
 async def test_a_worker_claims_every_partition_and_stops_when_asked(stage):
     with stage.worker("w1") as worker:
         await claimed(worker, stage.partitions)
@@ -31,10 +37,11 @@ async def test_a_worker_claims_every_partition_and_stops_when_asked(stage):
 
 
 async def test_what_one_worker_yielded_to_nobody_the_next_one_claims_at_once(stage, shop):
+    """With all of its facts known to be published: for others, who stands by asks before its plan has come."""
     sku = shop.sku(0)
-    with stage.worker("w1") as first:
-        await shop.open(sku, 10)
-        await first.until_logged("partition.claimed", partition=0)
+    with stage.worker("w1"):
+        opened = await shop.decision(0, await shop.open(sku, 10))
+        await eventually(lambda: published(shop, 0, opened.offset))
     with stage.worker("w2") as second:
         line = await second.until_logged("partition.claimed", partition=0)
         assert line["reason"] == "assigned, yielded to nobody in particular"
