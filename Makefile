@@ -40,7 +40,7 @@ simulate: $(INSTALLED) ## Random faults on an in-memory log: make simulate SEEDS
 chaos: $(INSTALLED) ## Only the tests that kill, pause and cut off processes
 	@$(BIN)/python -m pytest -m chaos
 
-bench: $(INSTALLED) ## Measure every scenario, at least 5 rounds each, and audit them: 45 minutes. One: turnstile bench NAME
+bench: $(INSTALLED) ## Measure every scenario, at least 5 rounds each, and audit them: an hour. One: turnstile bench NAME
 	@$(BIN)/python -m bench
 
 soak: $(INSTALLED) ## 20 minutes of sales and faults; memory must stand still. SOAK_MINUTES=2: all but memory
