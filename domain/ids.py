@@ -1,18 +1,16 @@
 """Identifiers: order ids, hold ids, receipts, the customer's hash. Bytes on the wire, text at the edge."""
 
 import hashlib
-from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
 
-from domain.mac import Mac
+from domain.mac import mac
 
 ORDER_ID_BYTES = 16
 HOLD_ID_BYTES = 17
 CUSTOMER_BYTES = 8
 FINGERPRINT_BYTES = 8
 _LABEL = "turnstile order id v1"
-_mac_of = lru_cache(maxsize=4)(Mac)
 
 
 def order_id(key: bytes, customer: str, idempotency_key: str, home: int) -> bytes:
@@ -25,7 +23,7 @@ def order_id(key: bytes, customer: str, idempotency_key: str, home: int) -> byte
         message = f"home partition {home} does not fit in 16 bits"
         raise ValueError(message)
     text = f"{_LABEL}{len(customer)}:{customer}:{idempotency_key}".encode()
-    raw = bytearray(home.to_bytes(2, "big") + _mac_of(key).digest(text)[: ORDER_ID_BYTES - 2])
+    raw = bytearray(home.to_bytes(2, "big") + mac(key, text)[: ORDER_ID_BYTES - 2])
     raw[6] = raw[6] & 0x0F | 0x80
     raw[8] = raw[8] & 0x3F | 0x80
     return bytes(raw)

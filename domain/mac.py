@@ -1,18 +1,19 @@
-"""HMAC-SHA256 under a key that is used again and again."""
+"""HMAC-SHA256 under keys that are used again and again."""
 
 import hmac
+from functools import lru_cache
+
+KEYS = 8
+"""Kept keyed: those of ids and of tokens, each with its successor during a rotation."""
 
 
-class Mac:
-    """Keyed once: to copy what is keyed costs half of keying anew."""
+def mac(key: bytes, message: bytes) -> bytes:
+    """32 bytes. To copy what is keyed costs half of keying anew."""
+    keyed = _keyed(key).copy()
+    keyed.update(message)
+    return keyed.digest()
 
-    __slots__ = ("_keyed",)
 
-    def __init__(self, key: bytes) -> None:
-        self._keyed = hmac.new(key, digestmod="sha256")
-
-    def digest(self, message: bytes) -> bytes:
-        """32 bytes."""
-        mac = self._keyed.copy()
-        mac.update(message)
-        return mac.digest()
+@lru_cache(KEYS)
+def _keyed(key: bytes) -> hmac.HMAC:
+    return hmac.new(key, digestmod="sha256")

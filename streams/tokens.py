@@ -3,14 +3,13 @@
 import base64
 import hmac
 import time
-from functools import lru_cache
 from typing import NamedTuple
 
 import jwt
 import msgspec
 from jwt.types import Options
 
-from domain.mac import Mac
+from domain.mac import mac
 
 AUDIENCE = "turnstile"
 SCOPE_OPS = "ops"
@@ -42,7 +41,6 @@ class _Plain(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 
 
 _decode_plain = msgspec.json.Decoder(_Plain).decode
-_mac_of = lru_cache(maxsize=4)(Mac)
 _NO_SCOPES: frozenset[str] = frozenset()
 
 
@@ -78,7 +76,7 @@ def _check_plain(key: bytes, token: str) -> Claims | None:
     try:
         signed, _, signature = token.encode().rpartition(b".")
         header, _, payload = signed.partition(b".")
-        if header not in _HEADERS or not hmac.compare_digest(signature, _base64url(_mac_of(key).digest(signed))):
+        if header not in _HEADERS or not hmac.compare_digest(signature, _base64url(mac(key, signed))):
             return None
         content = base64.urlsafe_b64decode(payload + b"==")
         plain = _decode_plain(content)
