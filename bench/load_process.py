@@ -75,7 +75,7 @@ class _Run:
     async def run(self) -> Measured:
         """AssertionError for an answer that was not asked for; TimeoutError if one does not come."""
         begun_s, cpu_s = time.monotonic(), time.process_time()
-        await (self._close(begun_s) if self._load.clients else self._opened(begun_s))
+        await (self._closed(begun_s) if self._load.clients else self._opened(begun_s))
         async with asyncio.timeout(LAST_S):
             while self._open:
                 self._done.clear()
@@ -87,7 +87,7 @@ class _Run:
         latencies = Latencies(self._waits).encoded()
         return Measured(len(self._waits), self._shed, seconds, cpu_s, latencies, self._moments)
 
-    async def _close(self, begun_s: float) -> None:
+    async def _closed(self, begun_s: float) -> None:
         self._again_until_s = begun_s + self._load.seconds
         for _ in range(self._load.clients):
             self._ask_again()
@@ -108,8 +108,8 @@ class _Run:
             while sent < due:
                 self._ask(begun_s + sent / rate)
                 sent += 1
-            late = sent < total and begun_s + sent / rate < time.monotonic()
-            await asyncio.sleep(0 if late else max(TICK_S, begun_s + sent / rate - time.monotonic()))
+            early_s = begun_s + sent / rate - time.monotonic()
+            await asyncio.sleep(max(TICK_S, early_s) if early_s > 0 else 0)
 
     def _ask(self, due_s: float) -> bool:
         """Send a request; False if it is not taken."""

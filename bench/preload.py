@@ -2,10 +2,13 @@
 
 import os
 from collections.abc import Iterator
+from typing import Self
 
 from domain.ids import hold_id
 from domain.roles import Role
 from domain.stock import Reserve
+from ops.deployment import Deployment
+from streams import runfile
 from streams.kafka import producer
 from streams.stock_records import BATCHES, StockCommand
 
@@ -22,6 +25,11 @@ class Preloader:
         self._sender = sender
         self._number = 0
         self._made = 0
+
+    @classmethod
+    def of(cls, deployment: Deployment) -> Self:
+        """The only one of a running system."""
+        return cls(deployment.servers, runfile.read(deployment.settings.data_dir).log_id, "bench")
 
     def batches(self, sku: str, partition: int, size: int, count: int, now_ms: int) -> Iterator[bytes]:
         """`count` records of `size` commands each. `now_ms`: log time."""

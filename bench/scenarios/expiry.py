@@ -14,7 +14,6 @@ from bench.preload import Preloader
 from bench.scenario import Goal, Plan, Scenario, Session
 from bench.system import system, violations
 from ops.deployment import Deployment
-from streams import runfile
 from streams.kafka_log import KafkaLog
 from streams.records import DECIDED, decode_decided, decode_ledger
 from streams.stock_records import decode_totals
@@ -45,7 +44,7 @@ class _Expiry:
         self._log = log
         self._sku = sku
         self._numbers = itertools.count()
-        self._preloader = Preloader(deployment.servers, runfile.read(deployment.settings.data_dir).log_id, "bench")
+        self._preloader = Preloader.of(deployment)
 
     async def measure(self, arm: str) -> Mapping[str, float]:
         if arm == CALM:

@@ -24,7 +24,6 @@ from domain.outcomes import Outcome
 from ops.deployment import Deployment
 from ops.topics_admin import TopicsAdmin
 from ops.topics_apply import configs
-from streams import runfile
 from streams.kafka_log import KafkaLog
 from streams.topics import Topic, partition_of
 
@@ -53,7 +52,7 @@ class _HotSku:
         self._plan = plan
         self._deployment = deployment
         self._log = log
-        self._preloader = Preloader(deployment.servers, runfile.read(deployment.settings.data_dir).log_id, "bench")
+        self._preloader = Preloader.of(deployment)
         self._asked = dict.fromkeys(ANSWERS.values(), 0)
 
     async def measure(self, arm: str) -> Mapping[str, float]:

@@ -12,13 +12,11 @@ from typing import NamedTuple
 import msgspec
 
 from bench.growth import Growth
-from bench.latency import Latencies
 from bench.load import Load, Loader, loading, spread
 from bench.preload import Preloader
 from bench.scenario import Goal, Plan, Scenario, Session
 from bench.system import system, violations
 from ops.deployment import Deployment
-from streams import runfile
 from streams.actions import Action
 from streams.kafka_log import KafkaLog
 
@@ -63,7 +61,7 @@ class _Stage(NamedTuple):
         """Snapshots of the large partition that were taken so far."""
         logs = [self.deployment.supervisor.log(name).read_bytes() for name in WORKERS]
         lines = [_line(line) for log in logs for line in log.splitlines() if line.startswith(b"{")]
-        return sum(line.action == Action.SNAPSHOT_TAKEN.value[0] and line.partition == PARTITION for line in lines)
+        return sum(line.action == Action.SNAPSHOT_TAKEN.label and line.partition == PARTITION for line in lines)
 
 
 class _Snapshot:
@@ -86,10 +84,8 @@ class _Snapshot:
     async def _watch(self, arm: str) -> Mapping[str, float]:
         stage = self._stages[arm]
         before = stage.taken()
-        measured = await stage.loader.load(Load(stage.skus, SECONDS, rate_per_s=PER_S))
-        latencies = Latencies()
-        latencies.merge(measured.latencies)
-        return {**latencies.figures(), "snapshots": stage.taken() - before}
+        figures = await stage.loader.figures(Load(stage.skus, SECONDS, rate_per_s=PER_S))
+        return {**figures, "snapshots": stage.taken() - before}
 
     async def violations(self) -> int:
         return sum([await violations(stage.deployment) for stage in self._stages.values()])
@@ -99,7 +95,7 @@ async def _fill(stage: _Stage, holds: int) -> None:
     """Have so many live holds in one partition."""
     deployment = stage.deployment
     topics = deployment.topics
-    preloader = Preloader(deployment.servers, runfile.read(deployment.settings.data_dir).log_id, "bench")
+    preloader = Preloader.of(deployment)
     async with KafkaLog(deployment.servers, "bench") as log:
         decided = await Growth.of(log, topics.stock_ledger.name, PARTITION)
         values = preloader.batches(stage.skus[PARTITION], PARTITION, BATCH, holds // BATCH, time.time_ns() // 1_000_000)
