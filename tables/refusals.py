@@ -1,16 +1,21 @@
 """Remembered refusals in their compact form: 37 bytes each and 16 to 32 of slots, forgotten a generation at a time.
 
 A hash table with chains: refusals are numbered as they come and stand in columns; a slot, chosen by Python's hash of
-the key, has the number of its last refusal, and beside each refusal stands the number of the one before it in its slot.
-To look into one slot is all that most new keys cost: a memory access takes longer than the work.
+the key, has a link to its last refusal, and beside each refusal stands the link to the one before it in its slot.
+
+A link is 24 bits of a number and 8 marks: each key sets two of them, in the links to it and to what came after it in
+its slot (Bloom 1970). So to look into one slot is all that most new keys cost, also where the slot is taken: a memory
+access takes longer than the work.
 """
 
 from array import array
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator, Sequence
+from itertools import combinations, count
 from operator import itemgetter
 from struct import Struct
+from sys import byteorder
 
 from domain.ids import FINGERPRINT_BYTES, HOLD_ID_BYTES
 from domain.outcomes import InvariantViolatedError
@@ -29,9 +34,16 @@ _SLOTS_FEW = 1 << 17
 """512 KiB, room for 32,768 refusals: most partitions never have more."""
 _SLOTS_MANY = 1 << 22
 """16 MiB, room for a million."""
-_LOW = (1 << 32) - 1
-"""Heads and chains have the low 32 bits of a number."""
-_NOTHING: tuple[Sequence[bytes], list[int], list[int]] = (), [], []
+_LOW = (1 << 24) - 1
+"""Links have the low 24 bits of a number: more than the rules let be remembered at a time."""
+_MARKS = 8
+_ALL_MARKS = (1 << _MARKS) - 1
+_LINK = _LOW << _MARKS | _ALL_MARKS
+_PAIRS = (bytes(1 << one | 1 << other for one, other in combinations(range(_MARKS), 2)) * 10)[:256]
+"""A key's marks, by a byte of its hash."""
+_PAIR_BYTE = 5 if byteorder == "little" else 2
+"""Of the eight of a hash: far above the bits that choose a slot."""
+_NOTHING: tuple[Sequence[bytes], list[int], bytes, list[int]] = (), [], b"", []
 
 
 class _Generation:
@@ -95,8 +107,8 @@ class RefusalTable:
 
     def get(self, hold: bytes) -> Refusal | None:
         """The remembered one, if there is one."""
-        (slot,) = self._slots((hold,))
-        number = self._find(hold, self._heads[slot])
+        (slot,), (pair,) = self._slots((hold,))
+        number = self._find(hold, pair, self._heads[slot])
         if not number:
             return None
         generation = self._generations[bisect_right(self._firsts, number) - 1]
@@ -106,33 +118,37 @@ class RefusalTable:
 
     def known(self, holds: Sequence[bytes]) -> list[int]:
         """Places of those that are remembered."""
-        heads, newest, count = self._heads, self._next - 1, self.count
-        if not count:
+        if not self.count:
             return []
-        slots = self._slots(holds)
-        lows = itemgetter(*slots, 0)(heads)  # at once, so that several memory accesses are on their way together
-        taken = [at for at, low in zip(range(len(slots)), lows, strict=False) if (newest - low & _LOW) < count]
-        known = [at for at in taken if self._find(holds[at], heads[slots[at]])] if taken else taken
-        self._asked = (holds, slots, known) if type(holds) is tuple else _NOTHING
+        slots, pairs = self._slots(holds)
+        links = itemgetter(*slots, 0)(self._heads)  # at once: several memory accesses are on their way together
+        known = [
+            at
+            for at, (link, pair) in enumerate(zip(links, pairs, strict=False))
+            if link & pair == pair and self._find(holds[at], pair, link)
+        ]
+        self._asked = (holds, slots, pairs, known) if type(holds) is tuple else _NOTHING
         return known
 
-    def _slots(self, holds: Sequence[bytes]) -> list[int]:
-        mask = len(self._heads) - 1
-        return [place & mask for place in map(hash, holds)]
+    def _slots(self, holds: Sequence[bytes]) -> tuple[list[int], bytes]:
+        """Of each key its slot and its marks."""
+        last, codes = len(self._heads) - 1, [*map(hash, holds)]
+        return [code & last for code in codes], array("q", codes).tobytes()[_PAIR_BYTE::8].translate(_PAIRS)
 
-    def _find(self, hold: bytes, low: int) -> int:
-        """The number of its refusal, 0 if there is none. `low`: of the newest in its slot; then come older ones."""
+    def _find(self, hold: bytes, pair: int, link: int) -> int:
+        """The number of its refusal, 0 if there is none. `link`: to the newest in its slot; then come older ones."""
         number, generations, firsts = self._next, self._generations, self._firsts
         oldest = number - self.count
-        while True:
-            number -= (number - low - 1 & _LOW) + 1  # the last one before this with these bits
+        while link & pair == pair:
+            number -= (number - (link >> _MARKS) - 1 & _LOW) + 1  # the last one before this with these bits
             if number < oldest:
                 return 0
             generation = generations[bisect_right(firsts, number) - 1]
             at = number - generation.first
             if generation.holds.startswith(hold, at * HOLD_ID_BYTES):
                 return number
-            low = generation.before[at]
+            link = generation.before[at]
+        return 0
 
     def add_all(
         self,
@@ -143,19 +159,20 @@ class RefusalTable:
         positions: Sequence[int],
     ) -> None:
         """As `add`, of many."""
-        asked, slots, known = self._asked
+        asked, slots, pairs, known = self._asked
         if holds is not asked:
-            slots, known = self._slots(holds), self.known(holds)
+            (slots, pairs), known = self._slots(holds), self.known(holds)
         if known or len(set(holds)) < len(holds):
             message = f"one of {len(holds)} refusals from {holds[0].hex()} on is remembered already"
             raise InvariantViolatedError(message)
         offsets = offset.to_bytes(_OFFSET_BYTES, "big") * len(holds)
-        self._append(holds, slots, outcomes, fingerprints, offsets, positions)
+        self._append(holds, slots, pairs, outcomes, fingerprints, offsets, positions)
 
     def _append(
         self,
         holds: Sequence[bytes],
         slots: Sequence[int],
+        pairs: bytes,
         outcomes: Sequence[int],
         fingerprints: Sequence[bytes],
         offsets: bytes,
@@ -171,11 +188,15 @@ class RefusalTable:
         newest.offsets += offsets
         newest.positions.extend(positions)
         heads, before = self._heads, newest.before.append
-        for number, slot in enumerate(slots, self._next):
-            before(heads[slot])
-            heads[slot] = number & _LOW
+        links = count(self._next << _MARKS, 1 << _MARKS)
         self._next += len(holds)
         self.count += len(holds)
+        remembered = self.count << _MARKS
+        for link, slot, pair in zip(links, slots, pairs, strict=False):
+            old = heads[slot]
+            before(old)
+            marks = old & _ALL_MARKS | pair if link - old & _LINK <= remembered else pair
+            heads[slot] = link & _LINK | marks
         self._asked = _NOTHING
         self.reserve(self.count)
 
@@ -213,7 +234,7 @@ class RefusalTable:
             holds, fingerprints, offsets, tails = zip(*_RECORD.iter_unpack(records), strict=True)
             outcomes = [tail & (1 << _OUTCOME_BITS) - 1 for tail in tails]
             positions = [tail >> _OUTCOME_BITS for tail in tails]
-            self._append(holds, self._slots(holds), outcomes, fingerprints, b"".join(offsets), positions)
+            self._append(holds, *self._slots(holds), outcomes, fingerprints, b"".join(offsets), positions)
 
     def __iter__(self) -> Iterator[Refusal]:
         """In no order that means anything."""
