@@ -19,7 +19,8 @@ from typing import NamedTuple
 
 from ops.lifeline import die_with_parent
 
-BACKOFF_MIN_S = 0.25
+BACKOFF_MIN_S = 1.0
+"""Longer than a takeover (0.5 to 0.75 s of silence): a start costs 1 to 2 s of CPU, and whoever takes over needs it."""
 BACKOFF_MAX_S = 10.0
 HEALTHY_AFTER_S = 30.0  # A child that lived this long starts over at the shortest back-off.
 GRACE_S = 20.0  # Longest wait between TERM and KILL: a worker may sit on an unacked record.
@@ -66,7 +67,7 @@ def python_module(module: str, *arguments: str) -> tuple[str, ...]:
 
 
 def backoff_s(exits: int) -> float:
-    """Wait before the next start after so many exits in a row: 0.25, 0.5, 1, ... 10 s."""
+    """Wait before the next start after so many exits in a row: 1, 2, 4, ... 10 s."""
     return min(BACKOFF_MAX_S, BACKOFF_MIN_S * 2.0 ** min(exits - 1, 16))
 
 
