@@ -79,6 +79,8 @@ class PackedTable:
 
     def places(self, keys: Sequence[bytes]) -> list[int]:
         """Places of the keys that have a record. To ask for the very same tuple again costs nothing."""
+        if not self._records:
+            return []
         if keys is self._asked:
             return self._answer
         marks, last, pairs = self._marks, len(self._marks) - 1, _PAIRS

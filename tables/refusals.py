@@ -3,7 +3,7 @@
 A hash table with chains: refusals are numbered as they come and stand in columns; a slot, chosen by Python's hash of
 the key, has a link to its last refusal, and beside each refusal stands the link to the one before it in its slot.
 
-A link is 24 bits of a number and 8 marks: each key sets two of them, in the links to it and to what came after it in
+A link is 23 bits of a number and 7 marks: each key sets two of them, in the links to it and to what came after it in
 its slot (Bloom 1970). So to look into one slot is all that most new keys cost, also where the slot is taken: a memory
 access takes longer than the work.
 """
@@ -12,7 +12,7 @@ from array import array
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator, Sequence
-from itertools import combinations, count
+from itertools import combinations
 from operator import itemgetter
 from struct import Struct
 from sys import byteorder
@@ -34,12 +34,13 @@ _SLOTS_FEW = 1 << 17
 """512 KiB, room for 32,768 refusals: most partitions never have more."""
 _SLOTS_MANY = 1 << 22
 """16 MiB, room for a million."""
-_LOW = (1 << 24) - 1
-"""Links have the low 24 bits of a number: more than the rules let be remembered at a time."""
-_MARKS = 8
+_LOW = (1 << 23) - 1
+"""Links have the low 23 bits of a number: no rules let more be remembered at a time."""
+_MARKS = 7
+"""With them a link has 30 bits: Python takes twice the time for more."""
 _ALL_MARKS = (1 << _MARKS) - 1
 _LINK = _LOW << _MARKS | _ALL_MARKS
-_PAIRS = (bytes(1 << one | 1 << other for one, other in combinations(range(_MARKS), 2)) * 10)[:256]
+_PAIRS = (bytes(1 << one | 1 << other for one, other in combinations(range(_MARKS), 2)) * 13)[:256]
 """A key's marks, by a byte of its hash."""
 _PAIR_BYTE = 5 if byteorder == "little" else 2
 """Of the eight of a hash: far above the bits that choose a slot."""
@@ -188,7 +189,8 @@ class RefusalTable:
         newest.offsets += offsets
         newest.positions.extend(positions)
         heads, before = self._heads, newest.before.append
-        links = count(self._next << _MARKS, 1 << _MARKS)
+        link = self._next << _MARKS & _LINK
+        links = range(link, link + (len(holds) << _MARKS), 1 << _MARKS)
         self._next += len(holds)
         self.count += len(holds)
         remembered = self.count << _MARKS
