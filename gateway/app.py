@@ -1,20 +1,21 @@
 """The ASGI application of a gateway."""
 
-from collections.abc import Awaitable
+from functools import partial
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Scope
 
 from gateway import fulfilment, health, inbox, order_stream, orders, skus, webhooks
+from gateway.callers import service_of
 from gateway.edge import CORRELATION, Edge
 from gateway.openapi import PURCHASE, document
 from gateway.parsing import invalid_request
 from gateway.problems import InvalidRequestError, Problem, ProblemError, respond
-from gateway.purchase import HandleBug, Purchase
+from gateway.purchase import Purchase
 from gateway.service import Service
 from streams.actions import Action
 
@@ -32,41 +33,22 @@ class _App(FastAPI):
         return self.openapi_schema
 
 
-class _Front:
-    """Lets the purchase pass by FastAPI's middleware, which costs as much again as the purchase.
+def build_app(service: Service) -> Edge:
+    """Everything behind one port. The documentation pages of FastAPI are off: they load scripts from elsewhere.
 
-    Its route stands in FastAPI's router all the same: other methods get their 405 there.
+    The purchase passes by FastAPI. Its route stands there all the same, for other methods to get their 405.
     """
-
-    def __init__(self, app: FastAPI, purchase: Route) -> None:
-        self.app = app
-        self._route = purchase
-        app.router.routes.append(purchase)
-
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        if scope["path"] == PURCHASE and scope["method"] == "POST":
-            scope["route"] = self._route
-            return self._route.app(scope, receive, send)
-        return self.app(scope, receive, send)
-
-
-def build_app(service: Service) -> ASGIApp:
-    """Everything behind one port. The documentation pages of FastAPI are off: they load scripts from elsewhere."""
     app = _App(title="turnstile", version="1", description=_DESCRIPTION, docs_url=None, redoc_url=None)
     app.state.service = service
-    handle_bug = _on_bug(service)
-    front = _Front(app, Route(PURCHASE, Purchase(service, handle_bug), methods=["POST"]))
+    purchase = Purchase(service, partial(_on_bug, service))
+    app.router.routes.append(Route(PURCHASE, purchase, methods=["POST"]))
     for module in (orders, order_stream, fulfilment, skus, webhooks, health):
         app.include_router(module.router)
     app.add_exception_handler(ProblemError, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
-    app.add_exception_handler(Exception, handle_bug)
-
-    def observe(scope: Scope, status: int, seconds: float) -> None:
-        service.metrics.answered(getattr(scope.get("route"), "path", "unmatched"), status, seconds)
-
-    return Edge(front, observe, {inbox.PATH: inbox.BODY_BYTES_MAX})
+    app.add_exception_handler(Exception, _on_exception)
+    return Edge(app, service.metrics.answered, {inbox.PATH: inbox.BODY_BYTES_MAX}, {("POST", PURCHASE): purchase})
 
 
 async def _on_problem(_: Request, error: Exception) -> Response:
@@ -90,12 +72,11 @@ async def _on_http(_: Request, error: Exception) -> Response:
     return respond(InvalidRequestError(("$", str(error.detail))))
 
 
-def _on_bug(service: Service) -> HandleBug:
-    async def handle(request: Request, error: Exception) -> Response:
-        correlation = request.scope[CORRELATION].decode()
-        service.log(
-            Action.REQUEST_FAILED, error=error, route=request.url.path, reason=repr(error), correlation=correlation
-        )
-        return respond(ProblemError(Problem.BUG))
+async def _on_exception(request: Request, error: Exception) -> Response:
+    return _on_bug(service_of(request), request.scope, error)
 
-    return handle
+
+def _on_bug(service: Service, scope: Scope, error: Exception) -> Response:
+    correlation = scope[CORRELATION].decode()
+    service.log(Action.REQUEST_FAILED, error=error, route=scope["path"], reason=repr(error), correlation=correlation)
+    return respond(ProblemError(Problem.BUG))

@@ -3,8 +3,6 @@
 import asyncio
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
 
 class JoiningTransport:
     """Around a transport of uvloop, whose every `write` is a system call and a packet of its own, 8 us of CPU.
@@ -35,10 +33,3 @@ class JoiningTransport:
         pieces, self._pieces = self._pieces, []
         if pieces and not self._transport.is_closing():
             self._transport.writelines(pieces)
-
-
-class Protocol(HttpToolsProtocol):
-    """uvicorn's, over a transport that joins."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
-        super().connection_made(JoiningTransport(transport))  # type: ignore[arg-type] # as far as it is used

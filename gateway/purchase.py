@@ -1,58 +1,94 @@
-"""POST /v1/orders: the hot path. A plain ASGI endpoint with msgspec; openapi.py documents it."""
+"""POST /v1/orders: the hot path. Without ASGI, without a task for what is most common; openapi.py documents it."""
 
+import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
 
 import msgspec
-from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Scope
 
 from domain.ids import FINGERPRINT_BYTES, hold_id, order_id, order_text
 from domain.outcomes import Outcome
 from domain.stock import Reserve
+from gateway.edge import Reply
 from gateway.json_reply import JsonReply
+from gateway.openapi import PURCHASE
 from gateway.parsing import Line, NewOrder, parse_key, parse_order_body, parse_wait
 from gateway.placing import place
 from gateway.problems import InvalidRequestError, Problem, ProblemError, respond, respond_decided
 from gateway.service import Service
 from gateway.times import rfc3339
 from gateway.view import NOT_REMEMBERED, Answer
-from gateway.waiting import ACK_S_MAX, appended_header
+from gateway.waiting import ACK_S_MAX, appended_header, give_up
 from streams.carried import Carried, encode_carried
+from streams.seats import Seat
 
-HandleBug = Callable[[Request, Exception], Awaitable[Response]]
+Headers = list[tuple[bytes, bytes]]
+OnBug = Callable[[Scope, Exception], Response]
 _encode = msgspec.json.Encoder().encode
+_ORDERS = f"{PURCHASE}/"
 SHIPPING_BYTES_MAX = 768
 """Of an address as JSON: sealed, and with the payment method, it fits into a hold's KiB."""
 
 
+class _Asked(NamedTuple):
+    """A request that may be appended. `wait_s` 0 = without waiting."""
+
+    order: bytes
+    partition: int
+    customer: bytes
+    wanted: NewOrder
+    fingerprint: bytes
+    wait_s: int
+
+
 class Purchase:
-    """The endpoint. `handle_bug` makes the response to any other exception than a ProblemError."""
+    """The endpoint. `on_bug` makes the response to any other exception than a ProblemError."""
 
-    def __init__(self, service: Service, handle_bug: HandleBug) -> None:
+    def __init__(self, service: Service, on_bug: OnBug) -> None:
         self._service = service
-        self._handle_bug = handle_bug
+        self._on_bug = on_bug
+        self._tasks: set[asyncio.Task[None]] = set()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, body: bytes, reply: Reply) -> None:
+        """As edge.Hot. Whatever has to wait for more than an ack does so in a task."""
         try:
-            response = await self._buy(scope, receive)
+            asked, address = self._check(scope, body)
+            if address or asked.wait_s or len(asked.wanted.items) > 1:
+                task = asyncio.create_task(self._finish(scope, asked, address, reply))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+            else:
+                seat = self._submit(asked, b"")
+                seat.acked = self._service.patience.future(ACK_S_MAX)
+                seat.acked.add_done_callback(partial(_on_acked, seat, order_text(asked.order), reply))
+        except ProblemError as error:
+            reply(respond(error))
+        except Exception as error:
+            reply(self._on_bug(scope, error))
+            raise
+
+    async def _finish(self, scope: Scope, asked: _Asked, address: bytes, reply: Reply) -> None:
+        try:
+            response = await self._carry_out(asked, address)
         except ProblemError as error:
             response = respond(error)
-        except Exception as error:  # as Starlette's middleware does it, without a layer around every request
-            response = await self._handle_bug(Request(scope), error)
-            await response(scope, receive, send)
+        except Exception as error:
+            reply(self._on_bug(scope, error))
             raise
-        await response(scope, receive, send)
+        reply(response)
 
-    async def _buy(self, scope: Scope, receive: Receive) -> Response:
+    def _check(self, scope: Scope, body: bytes) -> tuple[_Asked, bytes]:
+        """What is asked for, and the address as JSON, not sealed yet. ProblemError if it is not to be appended."""
         service = self._service
         authorization, key, prefer = _headers(scope)
         identity = service.auth.identify(authorization)
         service.check_rate(identity.name)
         idempotency_key = parse_key(key)
-        wanted = parse_order_body((await receive())["body"])
+        wanted = parse_order_body(body)
         lines = wanted.items
         partition = service.partition_of(lines[0].sku)
         order = order_id(service.keys.customer, identity.name, idempotency_key, partition)
@@ -63,32 +99,34 @@ class Purchase:
             raise ProblemError(Problem.KEY_REUSED, extra={"outcome": Outcome.KEY_REUSED.label})
         address = b"" if wanted.shipping is None else _address(wanted.shipping)
         fingerprint = _fingerprint(service.keys.customer, wanted, address)
-        shipping = await service.seal(identity.customer, order, address) if address else b""
         wait_s = parse_wait(prefer) if prefer else 0
-        if len(lines) > 1:
-            _check_currency(service, lines)
-            return await place(service, identity.customer, order, wanted, (fingerprint, shipping), wait_s)
-        line = lines[0]
-        command = Reserve(
-            hold_id(order),
-            line.sku,
-            identity.customer,
-            line.quantity,
-            service.logtime.not_after_ms(partition),
-            fingerprint,
-            -1 if line.max_price is None else line.max_price,
-            encode_carried(Carried(wanted.payment_method or "", shipping)),
-        )
-        return await self._reserve(partition, order, command, wait_s)
+        return _Asked(order, partition, identity.customer, wanted, fingerprint, wait_s), address
 
-    async def _reserve(self, partition: int, order: bytes, command: Reserve, wait_s: int) -> Response:
+    def _submit(self, asked: _Asked, shipping: bytes) -> Seat[Any]:
         """One line: its hold is asked for at once, and an order is born of the grant."""
-        service = self._service
-        seat = service.submit(service.customers, partition, command)
-        service.view.ask(order, command.customer)
-        text = order_text(order)
-        location = f"/v1/orders/{text}"
-        answer = None
+        service, line = self._service, asked.wanted.items[0]
+        command = Reserve(
+            hold_id(asked.order),
+            line.sku,
+            asked.customer,
+            line.quantity,
+            service.logtime.not_after_ms(asked.partition),
+            asked.fingerprint,
+            -1 if line.max_price is None else line.max_price,
+            encode_carried(Carried(asked.wanted.payment_method or "", shipping)),
+        )
+        seat = service.submit(service.customers, asked.partition, command)
+        service.view.ask(asked.order, asked.customer)
+        return seat
+
+    async def _carry_out(self, asked: _Asked, address: bytes) -> Response:
+        service, (order, _, customer, wanted, fingerprint, wait_s) = self._service, asked
+        shipping = await service.seal(customer, order, address) if address else b""
+        if len(wanted.items) > 1:
+            _check_currency(service, wanted.items)
+            return await place(service, customer, order, wanted, (fingerprint, shipping), wait_s)
+        seat = self._submit(asked, shipping)
+        text, answer = order_text(order), None
         if wait_s:
             service.metrics.waiting += 1
             try:
@@ -96,28 +134,36 @@ class Purchase:
             finally:
                 service.metrics.waiting -= 1
         if answer is None:
-            await service.patience.acked(seat, ACK_S_MAX - wait_s, location)
-        headers = appended_header(seat)
-        headers["Location"] = location
-        if wait_s:
-            headers["Preference-Applied"] = f"wait={wait_s}"
+            await service.patience.acked(seat, ACK_S_MAX - wait_s, f"{_ORDERS}{text}")
+        headers = [(b"preference-applied", b"wait=%d" % wait_s)] if wait_s else []
         if answer is None:
-            return JsonReply(_encode({"order_id": text, "status": "CREATED"}), 202, headers)
-        return _respond(text, answer, headers)
+            return _created(seat, text, headers)
+        return _respond(seat, text, answer, headers)
 
 
-def _respond(order: str, answer: Answer, headers: dict[str, str]) -> Response:
+def _on_acked(seat: Seat[Any], text: str, reply: Reply, acked: asyncio.Future[bool]) -> None:
+    reply(_created(seat, text, []) if acked.result() else respond(give_up(seat, f"{_ORDERS}{text}")))
+
+
+def _created(seat: Seat[Any], text: str, headers: Headers) -> Response:
+    return JsonReply(b'{"order_id":"%b","status":"CREATED"}' % text.encode(), 202, _with_places(seat, text, headers))
+
+
+def _respond(seat: Seat[Any], text: str, answer: Answer, headers: Headers) -> Response:
     """The body follows from the first decision alone."""
+    _with_places(seat, text, headers)
     if answer.repeated:
-        headers["Idempotent-Replayed"] = "true"
+        headers.append((b"idempotent-replayed", b"true"))
     grant = answer.grant
     if grant is None:
-        extra: dict[str, Any] = {"order_id": order}
+        extra: dict[str, Any] = {"order_id": text}
         if answer.outcome not in NOT_REMEMBERED:
             extra["receipt"] = str(answer.receipt)
-        return respond_decided(answer.outcome, extra, headers)
+        response = respond_decided(answer.outcome, extra)
+        response.raw_headers += headers
+        return response
     body = {
-        "order_id": order,
+        "order_id": text,
         "status": "RESERVED",
         "receipt": str(answer.receipt),
         "sku": grant.sku,
@@ -127,6 +173,14 @@ def _respond(order: str, answer: Answer, headers: dict[str, str]) -> Response:
         "expires_at": rfc3339(grant.deadline_ms),
     }
     return JsonReply(_encode(body), 201, headers)
+
+
+def _with_places(seat: Seat[Any], text: str, headers: Headers) -> Headers:
+    """Where the order is told of, and where its command stands in the log."""
+    headers.append((b"location", f"{_ORDERS}{text}".encode()))
+    for name, value in appended_header(seat).items():
+        headers.append((name.lower().encode(), value.encode()))
+    return headers
 
 
 def _headers(scope: Scope) -> tuple[str | None, bytes | None, str | None]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator
 import uvicorn
 from starlette.types import ASGIApp
 
-from gateway.joining import Protocol
+from gateway.protocol import Protocol
 
 DRAIN_S = 10
 """Longer than anybody waits for an answer (5 s)."""

@@ -22,55 +22,56 @@ class Patience:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._until_s: dict[asyncio.Future[Any], float] = {}
+        self._waits: list[tuple[asyncio.Future[Any], float]] = []
         self._is_sweeping = False
 
     def __len__(self) -> int:
-        return len(self._until_s)
+        return sum(not future.done() for future, _ in self._waits)
+
+    def future(self, seconds: float) -> asyncio.Future[Any]:
+        """For a seat. Its result is None when the time is over."""
+        future = self._loop.create_future()
+        self._waits.append((future, self._loop.time() + seconds))
+        if not self._is_sweeping:
+            self._is_sweeping = True
+            self._loop.call_later(SWEEP_S, self._sweep)
+        return future
 
     async def decided(self, seat: Seat[Any], seconds: float) -> Answer | None:
         """What was decided, None if it was not in time."""
         if seconds <= 0:
             return None
-        seat.decided = self._loop.create_future()
-        answer: Answer | None = await self._wait(seat.decided, seconds)
+        seat.decided = self.future(seconds)
+        answer: Answer | None = await seat.decided
         return answer
 
     async def acked(self, seat: Seat[Any], seconds: float, location: str | None = None) -> None:
-        """Return once Kafka has the command.
-
-        ProblemError when the time is over: 503 if the command never left the queue, and never will; 504 if nobody
-        knows.
-        """
+        """Return once Kafka has the command. ProblemError when the time is over, as `give_up` makes it."""
         if seat.batch is not None and seat.batch.acked:
             return
         if seconds > 0:
-            seat.acked = self._loop.create_future()
-            if await self._wait(seat.acked, seconds):
+            seat.acked = self.future(seconds)
+            if await seat.acked:
                 return
-        if seat.withdraw():
-            raise ProblemError(Problem.UNAVAILABLE, "the broker takes nothing at the moment; nothing was appended")
-        raise ProblemError(Problem.OUTCOME_UNKNOWN, headers={"Location": location} if location else None)
-
-    async def _wait(self, future: asyncio.Future[Any], seconds: float) -> Any:
-        """The future's result, None when the time is over."""
-        self._until_s[future] = self._loop.time() + seconds
-        if not self._is_sweeping:
-            self._is_sweeping = True
-            self._loop.call_later(SWEEP_S, self._sweep)
-        try:
-            return await future
-        finally:
-            del self._until_s[future]
+        raise give_up(seat, location)
 
     def _sweep(self) -> None:
+        """End what is over, forget what is done: until then it costs nothing to have waited."""
         now_s = self._loop.time()
-        for future, until_s in self._until_s.items():
+        for future, until_s in self._waits:
             if until_s <= now_s and not future.done():
                 future.set_result(None)
-        self._is_sweeping = bool(self._until_s)
+        self._waits = [wait for wait in self._waits if not wait[0].done()]
+        self._is_sweeping = bool(self._waits)
         if self._is_sweeping:
             self._loop.call_later(SWEEP_S, self._sweep)
+
+
+def give_up(seat: Seat[Any], location: str | None = None) -> ProblemError:
+    """For a command without an ack in time: 503 if it never left the queue, and now never will; 504 if nobody knows."""
+    if seat.withdraw():
+        return ProblemError(Problem.UNAVAILABLE, "the broker takes nothing at the moment; nothing was appended")
+    return ProblemError(Problem.OUTCOME_UNKNOWN, headers={"Location": location} if location else None)
 
 
 def appended_header(seat: Seat[Any]) -> dict[str, str]:

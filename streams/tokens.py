@@ -1,6 +1,7 @@
 """Tokens (JWT, RFC 7519): made for the command line, demo and tests; checked by the gateways."""
 
 import base64
+import binascii
 import hmac
 import time
 from typing import NamedTuple
@@ -40,6 +41,7 @@ class _Plain(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     iss: str = ""
 
 
+_STANDARD = bytes.maketrans(b"-_", b"+/")
 _decode_plain = msgspec.json.Decoder(_Plain).decode
 _NO_SCOPES: frozenset[str] = frozenset()
 
@@ -78,13 +80,12 @@ def _check_plain(key: bytes, token: str) -> Claims | None:
         header, _, payload = signed.partition(b".")
         if header not in _HEADERS or not hmac.compare_digest(signature, _base64url(mac(key, signed))):
             return None
-        content = base64.urlsafe_b64decode(payload + b"==")
-        plain = _decode_plain(content)
+        plain = _decode_plain(_from_base64url(payload))
     except (ValueError, RecursionError):  # binascii.Error, UnicodeError and msgspec's are ValueErrors
         return None
     now_s = time.time()
     in_force = plain.exp > now_s >= max(plain.iat, plain.nbf)
-    if not in_force or plain.aud != AUDIENCE or not _is_name(plain.sub) or _base64url(content) != payload:
+    if not in_force or plain.aud != AUDIENCE or not _is_name(plain.sub):
         return None
     return Claims(plain.sub, plain.exp, frozenset(plain.scope.split()) if plain.scope else _NO_SCOPES)
 
@@ -92,6 +93,11 @@ def _check_plain(key: bytes, token: str) -> Claims | None:
 def _base64url(content: bytes) -> bytes:
     """Without padding (RFC 7515 appendix C)."""
     return base64.urlsafe_b64encode(content).rstrip(b"=")
+
+
+def _from_base64url(text: bytes) -> bytes:
+    """ValueError for anything else; the library's function passes over what does not belong there."""
+    return binascii.a2b_base64(text.translate(_STANDARD) + b"=" * (-len(text) % 4), strict_mode=True)
 
 
 def _check_any(key: bytes, token: str) -> Claims:

@@ -9,11 +9,12 @@ import pytest
 from gateway import order_schemas, schemas
 from gateway.app import build_app
 from gateway.openapi import PURCHASE
+from streams.metrics import GatewayMetrics
 
 
 @pytest.fixture(scope="module")
 def document():
-    return build_app(SimpleNamespace())._app.app.openapi()
+    return build_app(SimpleNamespace(metrics=GatewayMetrics()))._app.openapi()
 
 
 def test_every_route_of_the_api_is_in_it(document):

@@ -153,7 +153,8 @@ def test_all_invalid_places_are_named():
 @pytest.mark.parametrize("headers", [{}, {"Turnstile-Appended": "0:1:2", "Location": "/v1/orders/1", "X": "\xe4"}])
 async def test_a_reply_is_the_response_that_starlette_makes(body, headers):
     sent = []
-    for response in (JsonReply(body, 201, headers), Response(body, 201, headers, "application/json")):
+    raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
+    for response in (JsonReply(body, 201, raw), Response(body, 201, headers, "application/json")):
         messages = []
 
         async def send(message, messages=messages):
