@@ -4,7 +4,6 @@ It takes the state from a standby over its stdin, or folds the ledger itself fro
 ends as soon as its stdin does: whoever wanted the snapshot is gone.
 """
 
-import os
 import select
 import sys
 from collections.abc import Callable
@@ -38,14 +37,11 @@ from tables.snapshot import BadSnapshotError, Picture, decode_meta
 from tables.stock import StockFold
 
 NAME = "snapshot"
-NICE = 10
-"""Owners and gateways of this machine go first."""
 FOLDS: dict[Ledger, Callable[[], Fold[Any]]] = {Ledger.STOCK: StockFold, Ledger.ORDER: OrderFold}
 
 
 def run(settings: SnapshotSettings) -> int:
     """Until the snapshot is there, or cannot be: STOPPED, or another exit code (agents/exits.py)."""
-    os.nice(NICE)
     archive = Archive(settings.data_dir, settings.namespace, settings.snapshot_ledger, 1)
     if settings.snapshot_from == "worker":
         set_up_logging(settings.log_level, settings.log_format, program=NAME, worker=settings.worker)

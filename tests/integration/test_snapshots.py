@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from agents.snapshots import NICE
 from domain.outcomes import Outcome
 from tables.generations import Generations, of_partition
 from tests.integration.harness import eventually
@@ -84,7 +85,9 @@ async def test_a_writer_that_is_killed_and_a_file_that_is_damaged_cost_time_and_
         taken = await worker.until_logged("snapshot.taken", partition=0)
         for _ in range(AFTER // 50 + 1):
             await again(shop, *range(50))
-        os.kill(await eventually(lambda: child_of(worker.pid), every_s=0.01), signal.SIGKILL)
+        writer = await eventually(lambda: child_of(worker.pid), every_s=0.01)
+        assert await eventually(lambda: os.getpriority(os.PRIO_PROCESS, writer), every_s=0.01) == NICE
+        os.kill(writer, signal.SIGKILL)
         await worker.until_logged("snapshot.left", partition=0)
         await again(shop, 0, 1)
         assert worker.stop() == 0
