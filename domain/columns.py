@@ -46,9 +46,9 @@ class Columns(Sequence[T], Generic[T]):
 
 
 class ReserveRun(Columns[Reserve]):
-    """Requests."""
+    """Requests. `after_ms`: what each row's not_after_ms is more than `base_ms`."""
 
-    __slots__ = ("carried", "customers", "fingerprints", "not_after_ms", "numbers", "offers", "quantities")
+    __slots__ = ("after_ms", "base_ms", "carried", "customers", "fingerprints", "numbers", "offers", "quantities")
     row = Reserve
 
     def __init__(
@@ -57,7 +57,7 @@ class ReserveRun(Columns[Reserve]):
         customers: Sequence[bytes],
         fingerprints: Sequence[bytes],
         quantities: Sequence[int],
-        not_after_ms: Sequence[int],
+        moments: tuple[int, Sequence[int]],
         offers: Sequence[Offer],
         numbers: Sequence[int],
         carried: Sequence[bytes],
@@ -66,7 +66,7 @@ class ReserveRun(Columns[Reserve]):
         self.customers = customers
         self.fingerprints = fingerprints
         self.quantities = quantities
-        self.not_after_ms = not_after_ms
+        self.base_ms, self.after_ms = moments
         self.offers = offers
         self.numbers = numbers
         self.carried = carried
@@ -82,7 +82,7 @@ class ReserveRun(Columns[Reserve]):
             picked(self.customers),
             picked(self.fingerprints),
             picked(self.quantities),
-            picked(self.not_after_ms),
+            (self.base_ms, picked(self.after_ms)),
             self.offers,
             picked(self.numbers),
             picked(self.carried),
@@ -97,7 +97,7 @@ class ReserveRun(Columns[Reserve]):
                 offers,
                 self.customers,
                 self.quantities,
-                self.not_after_ms,
+                map(self.base_ms.__add__, self.after_ms),
                 self.fingerprints,
                 self.carried or repeat(b""),
                 strict=False,

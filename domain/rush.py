@@ -45,10 +45,10 @@ def reserve_run(state: Inventory, run: ReserveRun) -> tuple[bytearray, list[Gran
 
 def _plain(state: Inventory, run: ReserveRun) -> bool:
     """Whether the run is well-formed, in time, about pools that exist without due holds, and can be remembered."""
-    moments, quantities = run.not_after_ms, run.quantities
+    quantities = run.quantities
     return (
-        state.clk <= min(moments)
-        and max(moments) <= state.clk + state.rules.ahead_max_ms
+        state.clk <= run.base_ms + min(run.after_ms)
+        and run.base_ms + max(run.after_ms) <= state.clk + state.rules.ahead_max_ms
         and min(quantities) > 0
         and max(quantities) <= QUANTITY_MAX
         and max(map(len, run.carried), default=0) <= CARRIED_BYTES_MAX

@@ -30,8 +30,6 @@ class ColumnCodec(NamedTuple):
 
 
 class _Reserves(NamedTuple):
-    """`after_ms`: what each row's not_after_ms is more than `base_ms`."""
-
     holds: bytes
     customers: bytes
     fingerprints: bytes
@@ -123,20 +121,27 @@ def _gather_reserves(rows: Sequence[Reserve]) -> ReserveRun | None:
     if not _fit(holds, fingerprints, customers):
         return None
     offers, numbers = _said_once(skus, prices)
+    base_ms = min(not_after_ms)
     return ReserveRun(
-        holds, customers, fingerprints, quantities, not_after_ms, offers, numbers, carried if any(carried) else []
+        holds,
+        customers,
+        fingerprints,
+        quantities,
+        (base_ms, [moment_ms - base_ms for moment_ms in not_after_ms]),
+        offers,
+        numbers,
+        carried if any(carried) else [],
     )
 
 
 def _wire_reserves(run: ReserveRun) -> _Reserves:
-    base_ms = min(run.not_after_ms)
     return _Reserves(
         b"".join(run.holds),
         b"".join(run.customers),
         b"".join(run.fingerprints),
         run.quantities,  # type: ignore[arg-type]  # a tuple is written as a list is
-        base_ms,
-        [moment_ms - base_ms for moment_ms in run.not_after_ms],
+        run.base_ms,
+        run.after_ms,  # type: ignore[arg-type]
         run.offers,  # type: ignore[arg-type]
         run.numbers,  # type: ignore[arg-type]
         run.carried,  # type: ignore[arg-type]
@@ -153,7 +158,7 @@ def _read_reserves(raw: msgspec.Raw) -> ReserveRun:
         _split(customers, CUSTOMER_BYTES, rows),
         _split(fingerprints, FINGERPRINT_BYTES, rows),
         quantities,
-        [base_ms + moment_ms for moment_ms in after_ms],
+        (base_ms, after_ms),
         offers,
         numbers,
         carried,
