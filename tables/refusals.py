@@ -125,7 +125,7 @@ class RefusalTable:
         links = itemgetter(*slots, 0)(self._heads)  # at once: several memory accesses are on their way together
         known = [
             at
-            for at, (link, pair) in enumerate(zip(links, pairs, strict=False))
+            for at, link, pair in zip(range(len(slots)), links, pairs, strict=False)
             if link & pair == pair and self._find(holds[at], pair, link)
         ]
         self._asked = (holds, slots, pairs, known) if type(holds) is tuple else _NOTHING
@@ -189,16 +189,16 @@ class RefusalTable:
         newest.offsets += offsets
         newest.positions.extend(positions)
         heads, before = self._heads, newest.before.append
-        link = self._next << _MARKS & _LINK
-        links = range(link, link + (len(holds) << _MARKS), 1 << _MARKS)
-        self._next += len(holds)
-        self.count += len(holds)
-        remembered = self.count << _MARKS
-        for link, slot, pair in zip(links, slots, pairs, strict=False):
+        first, oldest = self._next << _MARKS & _LINK, self._next - self.count << _MARKS & _LINK
+        floor = oldest if oldest <= first else 0  # of marks of what is forgotten, some may stay
+        for link, slot, pair in zip(
+            range(first, first + (len(slots) << _MARKS), 1 << _MARKS), slots, pairs, strict=True
+        ):
             old = heads[slot]
             before(old)
-            marks = old & _ALL_MARKS | pair if link - old & _LINK <= remembered else pair
-            heads[slot] = link & _LINK | marks
+            heads[slot] = link | pair | (old & _ALL_MARKS if old >= floor else 0)
+        self._next += len(holds)
+        self.count += len(holds)
         self._asked = _NOTHING
         self.reserve(self.count)
 
