@@ -192,6 +192,7 @@ class WorkerMetrics(ProcessMetrics):
     def __init__(self) -> None:
         super().__init__()
         self._decisions = self._counter(DECISIONS)
+        self._of_outcomes: dict[int, Counter] = {}
         self._repeats = self._counter(REPEATS)
         self._records = self._counter(RECORDS)
         self._batch = self._histogram(BATCH)
@@ -218,7 +219,10 @@ class WorkerMetrics(ProcessMetrics):
             if code & REPEATED:
                 self._repeats.inc(number)
             outcome = code & ~REPEATED
-            self._decisions.labels(_LABEL_OF.get(outcome, str(outcome))).inc(number)
+            counter = self._of_outcomes.get(outcome)
+            if counter is None:  # finding a series by its label costs more than counting in it
+                counter = self._of_outcomes[outcome] = self._decisions.labels(_LABEL_OF.get(outcome, str(outcome)))
+            counter.inc(number)
 
     def lag(self, partition: int, records: int) -> None:
         """Set how many command records wait to be decided."""
