@@ -116,6 +116,20 @@ def test_rows_live_sold_and_ended_are_what_was_put_there():
     assert sum(row.state == RowState.SOLD for row in table) > 100
 
 
+@pytest.mark.parametrize("at_once", [1, 3, 65, 300])
+def test_rows_that_were_dumped_by_dicts_of_another_size_are_found(at_once):
+    rng = Random(5)
+    source, table = RowTable(), RowTable()
+    for byte in range(256):
+        source.hold(rng.randbytes(5) + bytes((byte,)) + rng.randbytes(11), bytes(8), bytes(8), 1, 1, 1, 1, 1)
+    dumped = b"".join(source.dump())
+    records = sorted((dumped[at : at + 62] for at in range(0, len(dumped), 62)), key=lambda record: record[5])
+    for at in range(0, len(records), at_once):
+        table.load(b"".join(records[at : at + at_once]))
+    assert sorted(table) == sorted(source)
+    assert all(table.get(row.hold) == row for row in source)
+
+
 @pytest.mark.parametrize("customer", [b"", b"customer"])
 def test_a_tombstone_has_its_customer_or_none_and_nothing_else(customer):
     table, twin = RowTable(), PlainRows()
