@@ -23,3 +23,8 @@ class JsonReply(Response):
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         await send({"type": "http.response.body", "body": self.body})
+
+    def packet(self, status_line: bytes, more: list[tuple[bytes, bytes]]) -> bytes:
+        """All of it, as HTTP/1.1; `more`: further headers. No header is checked."""
+        headers = [b"%b: %b\r\n" % header for header in (*more, *self.raw_headers)]
+        return b"".join((status_line, *headers, b"\r\n", self.body))

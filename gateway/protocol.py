@@ -4,14 +4,15 @@ import asyncio
 from functools import partial
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from gateway.edge import Edge
 from gateway.joining import JoiningTransport
+from gateway.json_reply import JsonReply
 
 
 class Protocol(HttpToolsProtocol):
-    """Over a transport that joins. Connections, parsing, order and writing are uvicorn's in either case."""
+    """Over a transport that joins. Connections, parsing and order are uvicorn's in either case."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         super().connection_made(JoiningTransport(transport))  # type: ignore[arg-type] # as far as it is used
@@ -30,12 +31,10 @@ class Protocol(HttpToolsProtocol):
             edge.answer(cycle.scope, bytes(cycle.body), partial(self._reply, cycle))
 
     def _reply(self, cycle: Any, response: Any) -> None:
-        if self.flow.write_paused:
+        """Plain replies in one piece; uvicorn checks and writes all others, and whatever waits or closes."""
+        if not isinstance(response, JsonReply) or not cycle.keep_alive or self.flow.write_paused:
             super()._start_asgi_task(cycle, response)
-            return
-        try:
-            cycle.run_asgi(response).send(None)
-        except StopIteration:
-            return
-        message = "a response waited where nothing is to wait for"
-        raise RuntimeError(message)
+        elif not cycle.disconnected:
+            cycle.response_complete = True
+            self.transport.write(response.packet(STATUS_LINE[response.status_code], cycle.default_headers))
+            cycle.on_response()

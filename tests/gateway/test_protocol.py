@@ -2,15 +2,24 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from starlette.responses import PlainTextResponse, Response
 
 from gateway import edge
 from gateway.edge import Edge
+from gateway.json_reply import JsonReply
 from gateway.server import Server
 
 HEAD = b"POST /hot HTTP/1.1\r\nHost: a\r\n"
+
+
+@pytest.fixture(autouse=True, params=[JsonReply, Response])
+def _kind(request, monkeypatch):
+    """What it is answered with: all that is here is true of both."""
+    monkeypatch.setattr(Kitchen, "kind", request.param)
+    monkeypatch.setattr(Kitchen, "headers", [] if request.param is JsonReply else {})
 
 
 async def _cold(scope, receive, send):
@@ -19,6 +28,9 @@ async def _cold(scope, receive, send):
 
 class Kitchen:
     """The endpoint. What it is asked waits in `orders` until `serve`; `tasks`: what asked it, None = no task."""
+
+    kind: type[Response] = JsonReply
+    headers: Any = ()
 
     def __init__(self) -> None:
         self.orders: asyncio.Queue = asyncio.Queue()
@@ -36,7 +48,7 @@ class Kitchen:
 
     async def serve(self, status: int = 202) -> None:
         body, reply = await self.orders.get()
-        reply(Response(b"<%b>" % body, status))
+        reply(self.kind(b"<%b>" % body, status, self.headers))
 
 
 class Guest:
@@ -81,6 +93,7 @@ async def test_a_body_that_is_there_is_answered_without_a_task():
             head, body = await guest.take()
             assert (head[:12], body) == (b"HTTP/1.1 202", b"<%d>" % number)
             assert b"\r\nx-correlation-id: id-%d\r\n" % number in head
+            assert b"\r\ndate: " in head
     assert kitchen.tasks == [None] * 3
     assert kitchen.observed == [("/hot", 202)] * 3
 
