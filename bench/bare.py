@@ -1,8 +1,8 @@
 """`python -m bench.bare`: what a gateway would cost that does nothing.
 
-The server of the gateways, with its settings and its garbage collector, around one route that answers 202 with as many
-bytes of JSON as an order gets: a route of FastAPI, as all of the gateway's but the purchase (`fastapi`), or one of
-Starlette alone (`starlette`). Takes its kind, prints its address.
+The server of the gateways, with its settings and its garbage collector, around one route that takes the body and
+answers 202 with as many bytes of JSON as an order gets: a route of FastAPI, as all of the gateway's but the purchase
+(`fastapi`), or one of Starlette alone (`starlette`). Takes its kind, prints its address.
 """
 
 import asyncio
@@ -35,13 +35,14 @@ def _fastapi() -> FastAPI:
     here = FastAPI(docs_url=None, redoc_url=None)
 
     @here.post(PURCHASE)
-    async def accept() -> Response:
-        return Response(BODY, ACCEPTED, media_type="application/json")
+    async def accept(request: Request) -> Response:
+        return await _accept(request)
 
     return here
 
 
-async def _accept(_: Request) -> Response:
+async def _accept(request: Request) -> Response:
+    await request.body()
     return Response(BODY, ACCEPTED, media_type="application/json")
 
 
