@@ -282,16 +282,21 @@ class View:
         if len(outcomes) != batch.commands:  # an undecodable record has one outcome for all of it
             outcomes = outcomes[:1] * batch.commands
         repeats = {repeat.index: repeat for repeat in details.repeats}
-        for index, (seat, outcome) in enumerate(zip(batch.dismiss(), outcomes, strict=True)):
-            again = repeats.get(index) if outcome & REPEATED else None
-            outcome &= ~REPEATED  # noqa: PLW2901 - what it came to, the first time or now
-            receipt = _new(Receipt, (partition, src, index))
-            if again is not None:
-                receipt = _new(Receipt, (partition, again.offset, again.position))
-            command = seat.command
-            grant = None
-            if type(command) is Reserve:
-                grant = self._settle(command, outcome, receipt, again, decided.clk)
+        orders, drop = self._orders, self._pending.drop
+        for index, seat, outcome in zip(range(batch.commands), batch.dismiss(), outcomes, strict=True):
+            command, again, grant = seat.command, None, None
+            if outcome == _GRANTED and type(command) is Reserve:  # in a sale, most
+                key = command.hold[2:ORDER_ID_BYTES]
+                drop(key)
+                grant = orders[key].grant
+                receipt = _new(Receipt, (partition, src, index))
+            else:
+                again = repeats.get(index) if outcome & REPEATED else None
+                outcome &= ~REPEATED  # noqa: PLW2901 - what it came to, the first time or now
+                place = (partition, src, index) if again is None else (partition, again.offset, again.position)
+                receipt = _new(Receipt, place)
+                if type(command) is Reserve:
+                    grant = self._settle(command, outcome, receipt, again, decided.clk)
             if seat.acked is not None and not seat.acked.done():
                 seat.acked.set_result(True)  # decided, so it is in the log
             if seat.decided is not None and not seat.decided.done():

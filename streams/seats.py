@@ -1,11 +1,21 @@
 """Commands on their way, and the records that they go in: what the batcher (streams/batcher.py) hands out."""
 
 import asyncio
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
 C = TypeVar("C", bound=tuple[Any, ...])
+
+
+class Waiter(Protocol):
+    """Who is told: a future, or whoever is told as one would be, and must not raise or take long."""
+
+    def done(self) -> bool:
+        """Whether there is nothing to tell any more."""
+
+    def set_result(self, result: Any, /) -> None:
+        """Told, once."""
 
 
 class Seat(msgspec.Struct, Generic[C], eq=False):
@@ -16,7 +26,7 @@ class Seat(msgspec.Struct, Generic[C], eq=False):
     index: int = -1
     withdrawn: bool = False
     acked: asyncio.Future[bool] | None = None
-    decided: asyncio.Future[Any] | None = None
+    decided: Waiter | None = None
 
     def withdraw(self) -> bool:
         """Take the command out of the queue, never to be sent; False if it was handed to the producer already."""

@@ -24,7 +24,7 @@ class Counter:
 
     def __init__(self, before=lambda _: None, answer=GRANTED):
         self.customers = None
-        self.logtime = SimpleNamespace(now_ms=lambda _: 0)
+        self.logtime = SimpleNamespace(not_after_ms=lambda _: 0)
         self.asked = []
         self._before = before
         self._answer = answer
