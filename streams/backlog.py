@@ -46,9 +46,9 @@ class Backlog:
         """One more was submitted."""
         self.undecided += 1
 
-    def withdraw(self) -> None:
-        """One that was submitted is never sent."""
-        self.undecided -= 1
+    def withdraw(self, commands: int) -> None:
+        """So many that were submitted are never sent."""
+        self.undecided -= commands
 
     def hand(self, number: int, commands: int, now_s: float) -> None:
         """A batch of what was submitted is on its way."""

@@ -240,15 +240,11 @@ class Batcher(Generic[C]):
 
     def _cut(self, lane: _Lane[C]) -> Batch[C] | None:
         """Take what fits into one record off the queue; None if all of it was withdrawn."""
-        seats: list[Seat[C]] = []
         queue = lane.queue
-        while queue and len(seats) < BATCH_COMMANDS_MAX:
-            seat = queue.popleft()
-            if seat.withdrawn:
-                lane.waiting -= 1
-                lane.backlog.withdraw()
-            else:
-                seats.append(seat)
+        taken = [queue.popleft() for _ in range(min(len(queue), BATCH_COMMANDS_MAX))]
+        seats = [seat for seat in taken if not seat.withdrawn]
+        lane.waiting -= len(taken) - len(seats)
+        lane.backlog.withdraw(len(taken) - len(seats))
         if not seats:
             return None
         self._number += 1

@@ -140,7 +140,7 @@ def test_decisions_that_were_missed_count_as_seen_with_the_next_one():
 def test_what_is_withdrawn_waits_for_nothing():
     backlog = Backlog(WAIT_MAX_S)
     backlog.enter()
-    backlog.withdraw()
+    backlog.withdraw(1)
     assert (backlog.undecided, backlog.wait_s(100.0)) == (0, 0.0)
 
 
