@@ -11,6 +11,7 @@ from gateway import edge
 from gateway.edge import Edge
 from gateway.json_reply import JsonReply
 from gateway.server import Server
+from tests.integration.harness import eventually
 
 HEAD = b"POST /hot HTTP/1.1\r\nHost: a\r\n"
 
@@ -100,9 +101,9 @@ async def test_a_body_that_is_there_is_answered_without_a_task():
 
 async def test_a_body_in_pieces_is_answered_alike():
     kitchen = Kitchen()
-    async with opened(kitchen) as (guest, _, _):
+    async with opened(kitchen) as (guest, server, _):
         guest.writer.write(HEAD + b"Content-Length: 4\r\nX-Correlation-Id: a\r\n\r\nab")
-        await asyncio.sleep(0.05)
+        await eventually(lambda: server.server_state.tasks, what="a task that waits for the rest")
         guest.writer.write(b"cd")
         await kitchen.serve()
         head, body = await guest.take()
@@ -172,8 +173,7 @@ async def test_who_left_does_not_count_as_under_way_for_ever():
         guest.send(b"a")
         order = await kitchen.orders.get()
         guest.writer.close()
-        while server.server_state.connections:
-            await asyncio.sleep(0.001)
+        await eventually(lambda: not server.server_state.connections, what="no connection")
         kitchen.orders.put_nowait(order)
         await kitchen.serve()
     assert kitchen.edge._under_way == 0
@@ -188,7 +188,8 @@ async def test_who_reads_slowly_gets_everything():
         protocol.pause_writing()
         kitchen.orders.put_nowait(order)
         await kitchen.serve()
-        await asyncio.sleep(0.01)
+        (writing,) = await eventually(lambda: server.server_state.tasks, what="a task that waits to write")
+        assert not writing.done()
         protocol.resume_writing()
         assert (await guest.take())[1] == b"<a>"
 
@@ -199,7 +200,7 @@ async def test_what_is_under_way_is_answered_before_the_server_ends():
         guest.send(b"a")
         order = await kitchen.orders.get()
         server.stop()
-        await asyncio.sleep(0.3)
+        await eventually(lambda: not any(one.is_serving() for one in server.servers), what="no new connections")
         assert not serving.done()
         kitchen.orders.put_nowait(order)
         await kitchen.serve()
