@@ -33,11 +33,7 @@ def app(kind: str) -> ASGIApp:
 
 def _fastapi() -> FastAPI:
     here = FastAPI(docs_url=None, redoc_url=None)
-
-    @here.post(PURCHASE)
-    async def accept(request: Request) -> Response:
-        return await _accept(request)
-
+    here.post(PURCHASE)(_accept)
     return here
 
 
