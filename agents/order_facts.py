@@ -6,10 +6,10 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 
 from agents.facts import Failed
-from agents.slices import Slices
 from streams.effects import Publish
 from streams.machine import PartitionMachine
 from streams.order_publication import records_of
+from streams.slices import Slices
 
 
 class OrderFacts:

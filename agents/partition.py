@@ -23,7 +23,6 @@ from agents.publisher import Publisher
 from agents.readers import HotReader, TailReader
 from agents.rebuild import Rebuilder
 from agents.restoring import Restorer
-from agents.slices import Slices
 from agents.times import monotonic_ms, wall_ms
 from domain.outcomes import Outcome
 from streams.actions import Action
@@ -48,10 +47,14 @@ from streams.effects import (
 from streams.logs import Log
 from streams.machine import PartitionMachine
 from streams.metrics import WorkerMetrics
+from streams.slices import Slices
 from streams.tenure import QUEUE_FULL
 from streams.topics import LedgerTopics
 
 REBUILD_AGAIN_S = 1.0
+FEW = 8
+"""While fewer records wait, each decision is let go before the next is made: it is what somebody waits for. Behind a
+longer queue they wait anyway, and decisions that are sent together cost less."""
 _TICKED = bytes((Outcome.TICKED,))
 
 
@@ -220,7 +223,7 @@ class Partition:
             future.add_done_callback(partial(self._appended, append))
             if self._held_back and machine.queued < QUEUE_FULL // 2:
                 self._release()
-            await slices.pause()
+            await slices.pause(prompt=machine.queued < FEW)
 
     def _release(self) -> None:
         tenure = self.machine.tenure

@@ -12,7 +12,7 @@ from typing import Protocol
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 
-from agents.slices import Slices
+from streams.slices import Slices
 
 POLL_MS = 200
 RECORDS_MAX = 500

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-from agents.slices import Slices
+from streams.slices import Slices
 
 AT_ONCE = 2
 """Rebuilds that run at the same time: one waits for the broker while the other folds."""

@@ -5,11 +5,11 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from time import monotonic
 
-from agents.slices import Slices
 from domain.outcomes import InvariantViolatedError
 from streams.actions import Action
 from streams.logs import Log
 from streams.machine import PartitionMachine
+from streams.slices import Slices
 from streams.snapshot_metrics import SnapshotMetrics
 from tables.generations import Generations, of_partition
 from tables.snapshot import BadSnapshotError, Loading, Meta, OtherVersionError, check, check_tip

@@ -13,10 +13,10 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata
 
 from agents.facts import Failed
-from agents.slices import Slices
 from streams.effects import Publish, Role
 from streams.machine import PartitionMachine
 from streams.records import decode_decided, decode_fact
+from streams.slices import Slices
 from streams.stock_records import decode_totals, encode_hint
 from tables.stock import hint
 

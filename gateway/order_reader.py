@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-import time
 from collections.abc import Callable
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -15,14 +14,13 @@ from streams.actions import Action
 from streams.kafka import tail_consumer
 from streams.logs import Log
 from streams.order_events import decode
+from streams.slices import Slices
 from streams.topics import Topics
 from streams.unreadable import read
 
 POLL_MS = 1_000
 LOOK_S = 1.0
 """How often SQL is asked how far it is: at 150 orders a second some hundred orders stand in the tail."""
-SLICE_S = 0.005
-"""How long events are folded before requests get their turn again."""
 
 
 class OrderReader:
@@ -45,7 +43,6 @@ class OrderReader:
         self._lookup = lookup
         self._logtime = logtime
         self._ends: dict[int, int] = {}
-        self._yielded_s = 0.0
 
     async def run(self, partitions: int, log: Log) -> None:
         """Read until cancelled. KafkaError if a position is lost."""
@@ -63,13 +60,13 @@ class OrderReader:
         while True:
             if not self._ends:
                 self.caught_up.set()
-            for place, records in (await consumer.getmany(timeout_ms=POLL_MS)).items():
+            fetched = await consumer.getmany(timeout_ms=POLL_MS)
+            slices = Slices()
+            for place, records in fetched.items():
                 for record in records:
                     self._take(record, log)
                     self._logtime.see(place.partition, record.timestamp)
-                    if time.monotonic() - self._yielded_s > SLICE_S:
-                        await asyncio.sleep(0)
-                        self._yielded_s = time.monotonic()
+                    await slices.pause()
                 if records and records[-1].offset + 1 >= self._ends.get(place.partition, sys.maxsize):
                     del self._ends[place.partition]
                     log(Action.CAUGHT_UP, partition=place.partition, offset=records[-1].offset)

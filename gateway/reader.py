@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-import time
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -11,14 +10,13 @@ from gateway.view import View
 from streams.actions import Action
 from streams.kafka import catch_up_consumer, follow_consumer
 from streams.logs import Log
+from streams.slices import Slices
 from streams.stock_records import decode_hint
 from streams.topics import Topics
 
 MARGIN_MS = 60_000
 """Read before the window only to learn which facts are first occurrences: an owner that was paused for longer than
 this, and publishes then, could show a grant of before the window once more, until its deadline."""
-SLICE_S = 0.005
-"""How long facts are folded before requests get their turn again."""
 POLL_MS = 1_000
 
 
@@ -34,7 +32,6 @@ class FactReader:
         self._window_ms = window_ms
         self._starts_ms: dict[int, int] = {}
         self._ends: dict[int, int] = {}
-        self._yielded_s = 0.0
 
     async def run(self, partitions: int, log: Log) -> None:
         """Read until cancelled; log time must be known. KafkaError if a position is lost, UndecodableError."""
@@ -46,9 +43,12 @@ class FactReader:
             while True:
                 if not self._ends:
                     self.caught_up.set()
-                for place, records in (await consumer.getmany(timeout_ms=POLL_MS)).items():
+                fetched = await consumer.getmany(timeout_ms=POLL_MS)
+                slices = Slices()
+                for place, records in fetched.items():
                     for record in records:
-                        await self._take(place.partition, record.timestamp, record.value)
+                        self._take(place.partition, record.timestamp, record.value)
+                        await slices.pause(prompt=True)  # requests get their turn, and who was answered may ask again
                     if records and records[-1].offset + 1 >= self._ends.get(place.partition, sys.maxsize):
                         del self._ends[place.partition]
                         log(Action.CAUGHT_UP, partition=place.partition, offset=records[-1].offset)
@@ -90,12 +90,9 @@ class FactReader:
             if offset < ends[place]:
                 self._ends[place.partition] = ends[place]
 
-    async def _take(self, partition: int, timestamp_ms: int, value: bytes) -> None:
+    def _take(self, partition: int, timestamp_ms: int, value: bytes) -> None:
         if timestamp_ms < self._starts_ms[partition]:
             self._view.skip(partition, value)
         else:
             self._view.apply(partition, value)
             self._logtime.see(partition, timestamp_ms)
-        if time.monotonic() - self._yielded_s > SLICE_S:
-            await asyncio.sleep(0)
-            self._yielded_s = time.monotonic()

@@ -5,12 +5,15 @@ import asyncio
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.conn import AIOKafkaConnection
 from aiokafka.errors import MessageSizeTooLargeError
 
 from domain.roles import Role
 from domain.stock import Reserve
 from streams import kafka
 from streams.batcher import Batcher, Target
+from streams.records import BATCH_COMMANDS_MAX
+from streams.slices import Slices
 from streams.stock_records import BATCHES
 from tests.integration.harness import eventually
 
@@ -75,3 +78,35 @@ async def test_a_failed_send_costs_a_producer_but_no_command_and_no_order(stage,
                 commands += batch.commands()
         assert commands == [reserve(number) for number in range(60) if number % 2 == partition]
         assert numbers == sorted(numbers)
+
+
+async def test_a_full_batch_is_on_its_way_before_the_work_behind_it(stage, monkeypatch):
+    """A pause of a slice is long enough for the batcher and aiokafka, so batches do not wait for one another's work."""
+    sent = []
+    send = AIOKafkaConnection.send
+
+    def recorded(connection, request, expect_response=True):
+        sent.append(type(request).__name__)
+        return send(connection, request, expect_response)
+
+    batcher = Batcher(
+        Target(stage.topics.stock_commands.name, stage.partitions, BATCHES, stage.log_id, Role.GATEWAY, "g1@life"),
+        lambda: kafka.producer(stage.servers, "test"),
+        pace_ms=5,
+        queue_max=10_000,
+        on_acked=lambda _: None,
+        on_broken=lambda _: None,
+    )
+    running = asyncio.create_task(batcher.run())
+    batcher.submit(0, reserve(0))
+    assert await batcher.flush(10)
+    monkeypatch.setattr(AIOKafkaConnection, "send", recorded)
+    slices = Slices()
+    for number in range(1, 1 + BATCH_COMMANDS_MAX):
+        batcher.submit(0, reserve(number))
+    while not await slices.pause(prompt=True):
+        pass
+    assert [name for name in sent if name.startswith("Produce")]
+    assert await batcher.flush(10)
+    running.cancel()
+    await asyncio.wait([running])

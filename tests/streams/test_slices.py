@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from agents.slices import SLICE_S, Slices
+from streams.slices import PROMPT_S, PROMPT_TURNS, SLICE_S, Slices
 
 
 def work(seconds: float) -> None:
@@ -14,6 +14,30 @@ def work(seconds: float) -> None:
 
 async def test_short_work_does_not_give_way():
     assert not await Slices().pause()
+
+
+async def test_a_slice_of_what_sends_is_shorter():
+    slices = Slices()
+    work(PROMPT_S)
+    assert not await slices.pause()
+    assert await slices.pause(prompt=True)
+    assert not await slices.pause(prompt=True)
+
+
+async def test_a_prompt_pause_is_some_turns_long():
+    slices, turns = Slices(), 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.ensure_future(other())
+    work(PROMPT_S)
+    await slices.pause(prompt=True)
+    task.cancel()
+    assert turns == PROMPT_TURNS
 
 
 async def test_others_run_while_long_work_goes_on():
