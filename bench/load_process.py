@@ -77,9 +77,6 @@ class _Run:
         self._service = service
         self._load = load
         self._loop = asyncio.get_running_loop()
-        self._not_after_ms: list[int] = []
-        self._told_s = -math.inf
-        """When `_not_after_ms`, by partition, was asked for."""
         self._rng = random.Random(7)
         life = os.urandom(6)
         partitions = [service.partition_of(sku) for sku in load.skus]
@@ -87,6 +84,9 @@ class _Run:
             _Target(sku, partition, partition.to_bytes(2, "big") + life)
             for sku, partition in zip(load.skus, partitions, strict=True)
         ]
+        self._not_after_ms = dict.fromkeys(partitions, 0)
+        self._told_s = -math.inf
+        """When `_not_after_ms`, by partition, was asked for."""
         self._number = 0
         self._open = 0
         self._shed = 0
@@ -135,14 +135,17 @@ class _Run:
                 self._ask(_Client(self), begun_s + sent / rate)
                 sent += 1
             early_s = begun_s + sent / rate - time.monotonic()
-            await asyncio.sleep(max(TICK_S, early_s) if early_s > 0 else 0)
+            if early_s > TICK_S:
+                await asyncio.to_thread(time.sleep, early_s)  # to 0.1 ms; the loop's timers are late by one
+            else:
+                await asyncio.sleep(TICK_S if early_s > 0 else 0)
 
     def _ask(self, client: _Client, due_s: float) -> bool:
         """Send a request; False if it is not taken."""
         service, targets = self._service, self._targets
         if due_s - self._told_s > TOLD_S:
             self._told_s = due_s
-            self._not_after_ms = [service.logtime.not_after_ms(p) for p in range(service.partitions)]
+            self._not_after_ms = {p: service.logtime.not_after_ms(p) for p in self._not_after_ms}
         target = targets[int(self._rng.random() * len(targets))] if len(targets) > 1 else targets[0]
         sku, partition, prefix = target
         self._number += 1
