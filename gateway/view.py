@@ -35,6 +35,7 @@ from domain.stock import (
 )
 from gateway.pools import Pools
 from gateway.recent import Recent
+from gateway.sharded import Sharded
 from streams.records import Decided, decode_decided, decode_fact
 from streams.seats import Batch
 from streams.stock_records import StockCommand, StockDetails, decode_details
@@ -153,7 +154,7 @@ class View:
         self.pools = Pools()
         self._own = own
         self._highest = [-1] * partitions
-        self._orders: dict[bytes, Order] = {}
+        self._orders: Sharded[Order] = Sharded()
         self._ended: deque[tuple[int, bytes]] = deque()
         self._rejected: Recent[bytes, Rejected] = Recent(REFUSALS_HALF_MAX)
         self._pending: Recent[bytes, Pending] = Recent(PENDING_HALF_MAX)
@@ -220,7 +221,7 @@ class View:
 
     def _grant(self, partition: int, decided: Decided, run: GrantedRun) -> None:
         """Orders that were granted alike share what was granted."""
-        orders, src, clk = self._orders, decided.src, decided.clk
+        shards, src, clk = self._orders.shards, decided.src, decided.clk
         grants: dict[tuple[int, int], Grant] = {}
         numbers = run.numbers or repeat(0)
         for index, hold, customer, quantity, number in zip(
@@ -231,7 +232,8 @@ class View:
                 sku, unit_price, currency, deadline_ms = run.terms[number]
                 grant = grants[number, quantity] = Grant(sku, quantity, unit_price, currency, deadline_ms)
             order = hold[:ORDER_ID_BYTES]
-            orders[order[2:]] = Order(order, customer, partition, src, index, grant, grant.deadline_ms, clk)
+            key = order[2:]
+            shards[key[-1]][key] = Order(order, customer, partition, src, index, grant, grant.deadline_ms, clk)
 
     def _change(self, partition: int, ledger_offset: int, decided: Decided, change: Any) -> None:
         kind = type(change)
@@ -266,12 +268,13 @@ class View:
 
     def _forget(self, clk: int) -> None:
         """Ended orders leave after their time, or when there are too many."""
-        ended = self._ended
-        while ended and (ended[0][0] < clk - ENDED_KEEP_MS or len(self._orders) > ORDERS_MAX):
+        ended, over = self._ended, len(self._orders) - ORDERS_MAX
+        while ended and (ended[0][0] < clk - ENDED_KEEP_MS or over > 0):
             changed_ms, key = ended.popleft()
             order = self._orders.get(key)
             if order is not None and order.changed_ms == changed_ms and order.state != RowState.HELD:
-                del self._orders[key]
+                self._orders.drop(key)
+                over -= 1
 
     # --- answers to own batches -----------------------------------------------------------------------------------
 
@@ -282,13 +285,13 @@ class View:
         if len(outcomes) != batch.commands:  # an undecodable record has one outcome for all of it
             outcomes = outcomes[:1] * batch.commands
         repeats = {repeat.index: repeat for repeat in details.repeats}
-        orders, drop = self._orders, self._pending.drop
+        shards, drop = self._orders.shards, self._pending.drop
         for index, seat, outcome in zip(range(batch.commands), batch.dismiss(), outcomes, strict=True):
             command, again, grant = seat.command, None, None
             if outcome == _GRANTED and type(command) is Reserve:  # in a sale, most
                 key = command.hold[2:ORDER_ID_BYTES]
                 drop(key)
-                grant = orders[key].grant
+                grant = shards[key[-1]][key].grant
                 receipt = _new(Receipt, (partition, src, index))
             else:
                 again = repeats.get(index) if outcome & REPEATED else None
@@ -307,7 +310,7 @@ class View:
         key = command.hold[2:ORDER_ID_BYTES]
         self._pending.drop(key)
         if outcome == _GRANTED:
-            return self._orders[key].grant if again is None else _grant(again)
+            return self._orders.shards[key[-1]][key].grant if again is None else _grant(again)
         if outcome not in NOT_REMEMBERED:
             rejected = Rejected(command.hold[:ORDER_ID_BYTES], command.customer, *receipt, outcome, clk)
             self._rejected.put(key, rejected)

@@ -14,6 +14,7 @@ from gateway.logtime import GRACE_MS, LogTime
 from gateway.problems import InvalidRequestError, Problem, ProblemError, respond, respond_decided
 from gateway.rates import RateLimiter
 from gateway.recent import Recent
+from gateway.sharded import Sharded
 from gateway.times import rfc3339
 
 
@@ -41,6 +42,30 @@ def test_recent_remembers_the_last_ones_and_never_more_than_twice_as_many(steps)
             assert recent.get(key) is None
         assert all(recent.get(one) is not None for one in latest[-3:])
         assert len(recent) <= 6
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 300)), max_size=60))
+def test_a_sharded_dict_is_a_dict(steps):
+    sharded: Sharded[int] = Sharded()
+    plain: dict[bytes, int] = {}
+    for number, (put, key) in enumerate((put, key.to_bytes(2, "big")) for put, key in steps):
+        if put:
+            sharded[key] = plain[key] = number
+        elif key in plain:
+            del plain[key]
+            sharded.drop(key)
+        else:
+            with pytest.raises(KeyError):
+                sharded.drop(key)
+        assert sharded.get(key) == plain.get(key)
+        assert len(sharded) == len(plain)
+
+
+def test_a_sharded_dict_never_grows_all_at_once():
+    sharded: Sharded[int] = Sharded()
+    for number in range(10_000):
+        sharded[number.to_bytes(4, "big")] = number
+    assert max(map(len, sharded.shards)) < 200
 
 
 def test_a_client_has_a_burst_and_then_its_rate():
