@@ -54,7 +54,7 @@ from streams.topics import LedgerTopics
 REBUILD_AGAIN_S = 1.0
 FEW = 8
 """While fewer records wait, each decision is let go before the next is made: it is what somebody waits for. Behind a
-longer queue they wait anyway, and decisions that are sent together cost less."""
+longer queue they wait anyway, and decisions that are sent together cost less; nobody waits for a tick."""
 _TICKED = bytes((Outcome.TICKED,))
 
 
@@ -223,7 +223,7 @@ class Partition:
             future.add_done_callback(partial(self._appended, append))
             if self._held_back and machine.queued < QUEUE_FULL // 2:
                 self._release()
-            await slices.pause(prompt=machine.queued < FEW)
+            await slices.pause(prompt=machine.queued < FEW and append.outcomes != _TICKED)
 
     def _release(self) -> None:
         tenure = self.machine.tenure
