@@ -54,7 +54,8 @@ from streams.topics import LedgerTopics
 REBUILD_AGAIN_S = 1.0
 FEW = 8
 """While fewer records wait, each decision is let go before the next is made: it is what somebody waits for. Behind a
-longer queue they wait anyway, and decisions that are sent together cost less; nobody waits for a tick."""
+longer queue they wait anyway, and decisions that are sent together cost less. Nobody waits for a tick, and its ack asks
+for the next at once, which would come before the commands."""
 _TICKED = bytes((Outcome.TICKED,))
 
 

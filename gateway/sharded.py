@@ -1,10 +1,10 @@
-"""A large dict in 64 parts: one that grows moves all that is in it, and with a million orders everybody waits."""
+"""A dict that is large and grows while somebody waits: a million orders."""
 
 from typing import Generic, TypeVar
 
-V = TypeVar("V")
+from tables.shards import by_byte, each
 
-SHARDS = 64
+V = TypeVar("V")
 
 
 class Sharded(Generic[V]):
@@ -13,19 +13,20 @@ class Sharded(Generic[V]):
     __slots__ = ("shards",)
 
     def __init__(self) -> None:
-        parts: list[dict[bytes, V]] = [{} for _ in range(SHARDS)]
-        self.shards = parts * (256 // SHARDS)
+        self.shards: list[dict[bytes, V]] = by_byte()
 
     def __len__(self) -> int:
-        return sum(map(len, self.shards[:SHARDS]))
+        return sum(map(len, each(self.shards)))
+
+    def __getitem__(self, key: bytes) -> V:
+        return self.shards[key[-1]][key]
 
     def __setitem__(self, key: bytes, value: V) -> None:
         self.shards[key[-1]][key] = value
 
+    def __delitem__(self, key: bytes) -> None:
+        del self.shards[key[-1]][key]
+
     def get(self, key: bytes) -> V | None:
         """What stands there, None if nothing does."""
         return self.shards[key[-1]].get(key)
-
-    def drop(self, key: bytes) -> None:
-        """KeyError if nothing stands there."""
-        del self.shards[key[-1]][key]

@@ -273,7 +273,7 @@ class View:
             changed_ms, key = ended.popleft()
             order = self._orders.get(key)
             if order is not None and order.changed_ms == changed_ms and order.state != RowState.HELD:
-                self._orders.drop(key)
+                del self._orders[key]
                 over -= 1
 
     # --- answers to own batches -----------------------------------------------------------------------------------
@@ -310,7 +310,7 @@ class View:
         key = command.hold[2:ORDER_ID_BYTES]
         self._pending.drop(key)
         if outcome == _GRANTED:
-            return self._orders.shards[key[-1]][key].grant if again is None else _grant(again)
+            return self._orders[key].grant if again is None else _grant(again)
         if outcome not in NOT_REMEMBERED:
             rejected = Rejected(command.hold[:ORDER_ID_BYTES], command.customer, *receipt, outcome, clk)
             self._rejected.put(key, rejected)

@@ -27,8 +27,10 @@ class Slices:
         worked = perf_counter() - self._began
         if worked < (PROMPT_S if prompt else SLICE_S):
             return False
-        await asyncio.sleep(worked if share else 0)
-        for _ in range(PROMPT_TURNS - 1 if prompt else 0):
-            await asyncio.sleep(0)
+        if share:
+            await asyncio.sleep(worked)
+        else:
+            for _ in range(PROMPT_TURNS if prompt else 1):
+                await asyncio.sleep(0)
         self._began = perf_counter()
         return True

@@ -19,6 +19,7 @@ from domain.outcomes import InvariantViolatedError
 from domain.reservation import HELD, NO_TERMS, RELEASED, SOLD, Row
 from tables.gather import batches, gather
 from tables.packed import PackedTable
+from tables.shards import by_byte, each
 
 V = TypeVar("V")
 
@@ -33,12 +34,8 @@ _new = tuple.__new__
 """NamedTuple's own constructor is a Python function and takes twice the time."""
 _LOW = 0xFFFF
 _NOBODY = bytes(CUSTOMER_BYTES)
-SHARDS = 64
-"""Dicts by a random byte of the key: the pause of one dict's growth, 70 ns an entry, is divided by so many (1.5 ms at a
-million). Heads and ends of all are in use all the time: with 256 a decision took 3 % longer, with 16 as long."""
-_SHARE = 256 // SHARDS
-"""Neighbouring values of that byte have a dict together."""
 _SHARD_BYTE = 5
+"""A random one of a hold's."""
 _RECORDS = Struct(f"{HOLD_ID_BYTES}s{_ROW.size}s")
 _AT_ONCE = 1_024
 """Items of a dict that are dumped together: 64 KB."""
@@ -53,7 +50,7 @@ class RowTable:
     __slots__ = ("_shards", "sold")
 
     def __init__(self) -> None:
-        self._shards: list[dict[bytes, bytes]] = _by_byte()
+        self._shards: list[dict[bytes, bytes]] = by_byte()
         self.sold = PackedTable(HOLD_ID_BYTES, HOLD_ID_BYTES + _ROW.size)
 
     def get(self, hold: bytes) -> Row | None:
@@ -170,24 +167,18 @@ class RowTable:
 
     def __iter__(self) -> Iterator[Row]:
         """In no order that means anything."""
-        for shard in self._shards[::_SHARE]:
+        for shard in each(self._shards):
             for hold, packed in shard.items():
                 yield _row(hold, packed)
         for record in self.sold:
             yield _row(record[:HOLD_ID_BYTES], record[HOLD_ID_BYTES:])
 
     def __len__(self) -> int:
-        return len(self.sold) + sum(len(shard) for shard in self._shards[::_SHARE])
-
-
-def _by_byte() -> list[dict[bytes, V]]:
-    """For each value of a byte its dict."""
-    shards: list[dict[bytes, V]] = [{} for _ in range(SHARDS)]
-    return [shards[byte // _SHARE] for byte in range(256)]
+        return len(self.sold) + sum(len(shard) for shard in each(self._shards))
 
 
 def _items(shards: list[dict[bytes, V]]) -> Iterator[list[tuple[bytes, V]]]:
-    return chain.from_iterable(batches(shard.items(), _AT_ONCE) for shard in shards[::_SHARE])
+    return chain.from_iterable(batches(shard.items(), _AT_ONCE) for shard in each(shards))
 
 
 def _row(hold: bytes, packed: bytes) -> Row:
@@ -222,7 +213,7 @@ class CountTable:
     __slots__ = ("_held", "sold")
 
     def __init__(self) -> None:
-        self._held: list[dict[bytes, int]] = _by_byte()
+        self._held: list[dict[bytes, int]] = by_byte()
         self.sold = PackedTable(_UNITS, _UNITS + 4)
 
     def get(self, customer: bytes, pool_key: bytes) -> int:
@@ -290,7 +281,7 @@ class CountTable:
 
     def __iter__(self) -> Iterator[tuple[bytes, bytes, int, int]]:
         """(customer, pool key, held, sold), in no order that means anything."""
-        for shard in self._held[::_SHARE]:
+        for shard in each(self._held):
             for key, units in shard.items():
                 yield key[:CUSTOMER_BYTES], key[CUSTOMER_BYTES:], units, _units(self.sold.get(key))
         for record in self.sold:

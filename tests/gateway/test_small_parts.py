@@ -1,4 +1,4 @@
-"""Parts that fit on a page: recent things, rates, log time, times, problems."""
+"""Parts that fit on a page: recent things, sharded dicts, rates, log time, times, problems."""
 
 import json
 
@@ -53,10 +53,10 @@ def test_a_sharded_dict_is_a_dict(steps):
             sharded[key] = plain[key] = number
         elif key in plain:
             del plain[key]
-            sharded.drop(key)
+            del sharded[key]
         else:
             with pytest.raises(KeyError):
-                sharded.drop(key)
+                del sharded[key]
         assert sharded.get(key) == plain.get(key)
         assert len(sharded) == len(plain)
 

@@ -24,6 +24,18 @@ def reserve(number: int) -> Reserve:
     return Reserve(number.to_bytes(17, "big"), "sku", bytes(8), 1, 10_000, bytes(8))
 
 
+def new_batcher(stage, broken: list) -> Batcher:
+    topic = stage.topics.stock_commands.name
+    return Batcher(
+        Target(topic, stage.partitions, BATCHES, stage.log_id, Role.GATEWAY, "g1@life"),
+        lambda: kafka.producer(stage.servers, "test"),
+        pace_ms=5,
+        queue_max=1_000,
+        on_acked=lambda _: None,
+        on_broken=broken.append,
+    )
+
+
 @pytest.fixture
 async def largest(stage):
     """How large the broker lets records of the commands topic be."""
@@ -43,14 +55,7 @@ async def test_a_failed_send_costs_a_producer_but_no_command_and_no_order(stage,
     """The broker refuses a record: its producer's sequence has a gap, and all that it sends from then on fails."""
     topic = stage.topics.stock_commands.name
     broken = []
-    batcher = Batcher(
-        Target(topic, stage.partitions, BATCHES, stage.log_id, Role.GATEWAY, "g1@life"),
-        lambda: kafka.producer(stage.servers, "test"),
-        pace_ms=5,
-        queue_max=1_000,
-        on_acked=lambda _: None,
-        on_broken=broken.append,
-    )
+    batcher = new_batcher(stage, broken)
     running = asyncio.create_task(batcher.run())
     for number in range(10):
         batcher.submit(number % 2, reserve(number))
@@ -89,14 +94,7 @@ async def test_a_full_batch_is_on_its_way_before_the_work_behind_it(stage, monke
         sent.append(type(request).__name__)
         return send(connection, request, expect_response)
 
-    batcher = Batcher(
-        Target(stage.topics.stock_commands.name, stage.partitions, BATCHES, stage.log_id, Role.GATEWAY, "g1@life"),
-        lambda: kafka.producer(stage.servers, "test"),
-        pace_ms=5,
-        queue_max=10_000,
-        on_acked=lambda _: None,
-        on_broken=lambda _: None,
-    )
+    batcher = new_batcher(stage, [])
     running = asyncio.create_task(batcher.run())
     batcher.submit(0, reserve(0))
     assert await batcher.flush(10)
