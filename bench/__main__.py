@@ -4,14 +4,15 @@
     python -m bench compare A.json B.json
     python -m bench docs
 
-Results, tables and plots are left in bench/results (--results FOLDER). Exit codes: 0 done, 1 a violation was found,
-130 interrupted.
+Results, tables and plots are left in bench/results (--results FOLDER). A scenario that fails does not stop those behind
+it. Exit codes: 0 done, 1 a violation was found or a scenario failed, 130 interrupted.
 """
 
 import argparse
 import asyncio
 import signal
 import sys
+import traceback
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
@@ -66,20 +67,30 @@ def _measure(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     if options.rounds < 0:
         parser.error("--rounds: 1 or more")
-    failed = False
     if warning := busy():
         print(warning, file=sys.stderr)
     try:
-        for name in options.names or CATALOGUE:
-            scenario = CATALOGUE[name]
-            rounds = options.rounds or (QUICK_ROUNDS if options.quick else scenario.rounds)
-            result = interruptible(run(scenario, Plan(options.quick), rounds, Progress(name)))
-            _show(result, options.results, as_json=options.json)
-            failed = failed or result.failed
+        fine = [_scenario(name, options) for name in options.names or CATALOGUE]
     except (KeyboardInterrupt, asyncio.CancelledError):
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
-    return FAILED if failed else 0
+    return 0 if all(fine) else FAILED
+
+
+def _scenario(name: str, options: argparse.Namespace) -> bool:
+    """Run one and show it; False if it failed or found a violation."""
+    scenario = CATALOGUE[name]
+    rounds = options.rounds or (QUICK_ROUNDS if options.quick else scenario.rounds)
+    try:
+        result = interruptible(run(scenario, Plan(options.quick), rounds, Progress(name)))
+    except TOLD as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return False
+    except Exception:  # noqa: BLE001 - told in full, and an hour of other scenarios is not lost by it
+        print(f"{name} failed:\n{traceback.format_exc()}", file=sys.stderr)
+        return False
+    _show(result, options.results, as_json=options.json)
+    return not result.failed
 
 
 def _show(result: Result, folder: Path, *, as_json: bool) -> None:

@@ -96,7 +96,22 @@ def test_a_system_that_does_not_come_up_is_told_in_one_line(known, tmp_path, cap
 
     known(scenario(Down(FIGURES)))
     assert main(["test", "--results", str(tmp_path)]) == 1
-    assert capsys.readouterr().err.splitlines()[-1] == "fast does not come up"
+    assert capsys.readouterr().err.splitlines()[-1] == "test: fast does not come up"
+
+
+def test_a_scenario_with_a_bug_is_told_with_its_traceback_and_those_behind_it_run(known, tmp_path, capsys):
+    class Broken(Rounds):
+        async def measure(self, arm):
+            raise LookupError(f"no such {arm}")
+
+    known(scenario(Broken(FIGURES)))
+    known(scenario(Rounds(FIGURES), name="other"))
+    assert main(["test", "other", "--results", str(tmp_path)]) == 1
+    shown = capsys.readouterr()
+    assert "test failed:\nTraceback" in shown.err
+    assert "LookupError: no such fast" in shown.err
+    assert "### other" in shown.out
+    assert {path.stem for path in tmp_path.iterdir()} == {"other"}
 
 
 def test_every_scenario_has_arms_goals_about_them_and_five_rounds():
