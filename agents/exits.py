@@ -1,4 +1,4 @@
-"""Exit codes of `python -m agents ROLE`, after sysexits.h. The supervisor restarts on every one but STOPPED.
+"""Exit codes of `python -m agents ROLE`, after sysexits.h. The supervisor starts again whatever it did not stop.
 
 2 is argparse's own: the command line was wrong.
 """

@@ -1,4 +1,4 @@
-"""An order as clients see it. Of schemas.OrderState; money in minor units, times as RFC 3339."""
+"""An order as clients see it. Of order_schemas.OrderState; money in minor units, times as RFC 3339."""
 
 from typing import Any
 

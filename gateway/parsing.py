@@ -28,7 +28,7 @@ _Text = Annotated[str, msgspec.Meta(pattern=TEXT_PATTERN, max_length=LINE_MAX)]
 
 
 class Line(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """As schemas.OrderLine; a test holds the two together."""
+    """As order_schemas.OrderLine; a test holds the two together."""
 
     sku: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z", max_length=SKU_MAX)]
     quantity: Annotated[int, msgspec.Meta(ge=1, le=QUANTITY_MAX)]
@@ -36,7 +36,7 @@ class Line(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 
 
 class Shipping(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
-    """As schemas.Shipping. Leaves the gateway sealed only."""
+    """As order_schemas.Shipping. Leaves the gateway sealed only."""
 
     name: _Text
     email: Annotated[str, msgspec.Meta(pattern=EMAIL_PATTERN)]
@@ -49,7 +49,7 @@ class Shipping(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, g
 
 
 class NewOrder(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """As schemas.NewOrder. Once parsed, every SKU is in one line, and the lines are sorted by SKU."""
+    """As order_schemas.NewOrder. Once parsed, every SKU is in one line, and the lines are sorted by SKU."""
 
     items: list[Line]
     partial: bool = False

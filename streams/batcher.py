@@ -105,7 +105,7 @@ class Batcher(Generic[C]):
     """Batches for all partitions of one commands topic, by one role. Use inside one event loop.
 
     `on_acked` and `on_broken` (why a producer is replaced) are called at once and must not raise or take long.
-    Pacing: batches are started at beats of `pace_ms`, the first of an idle partition and what fills a record at once.
+    Pacing: batches start at beats of `pace_ms`; at once the first of an idle partition, and what is full by its turn.
     So a busy partition gets few large records instead of many small ones, and as the beats are the same for all, busy
     partitions share the requests, here and wherever their records and answers pass: a request costs more than a record.
     """

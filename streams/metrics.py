@@ -247,7 +247,7 @@ class WorkerMetrics(ProcessMetrics):
         self._claims.labels("lost").inc(lost)
 
     def alarm(self, alarm: str) -> None:
-        """Count an alarm by the label of its log action: divergence, broken, fault, parked, ..."""
+        """Count an alarm by the label of its log action: ledger.divergent, decide.fault, fold.failed, ..."""
         self._alarms.labels(alarm).inc()
 
 
