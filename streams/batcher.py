@@ -309,6 +309,9 @@ class Batcher(Generic[C]):
         if not link.broken.is_set():
             self._on_broken(error)
         link.broken.set()
+        if self._link is link:  # at once, not when `_keep_link` gets its turn: a lane that looks for another must wait
+            self._link = None
+            self._linked.clear()
         for lane in self._lanes:
             lane.wake.set()
             lane.room.set()
@@ -326,8 +329,6 @@ class Batcher(Generic[C]):
             except asyncio.CancelledError:
                 await _close(link.producer, STOP_S)
                 raise
-            self._link = None
-            self._linked.clear()
             self.replaced += 1
             group.create_task(_close(link.producer, CLOSE_S))
             pause_s = RETRY_S if self._loop.time() - since_s > STEADY_S else min(2 * pause_s, RETRY_S_MAX)

@@ -21,6 +21,7 @@ from streams.stock_records import BATCHES
 
 TOPIC = "stock.commands"
 LOG_ID = bytes(range(16))
+LOST = KafkaTimeoutError("not delivered")
 
 
 class Wire:
@@ -375,6 +376,52 @@ async def test_a_full_window_does_not_keep_a_broken_producer():
         wire.release()
         assert await batcher.flush(5)
     assert len(await wire.batches(0)) == 2 * WINDOW + 1
+
+
+async def _a_full_window_gets_room(wire, batcher):
+    """One answer of the broker: partition 0 is acked and so gets room, then partition 1 is refused."""
+    batcher.submit(1, reserve(0))
+    await until(lambda: len(wire.held) == 1)
+    for number in range(1, WINDOW + 2):
+        batcher.submit(0, reserve(number))
+        await until(lambda number=number: len(wire.held) == min(number, WINDOW) + 1)
+    (refused, _), (acked, place), *_ = wire.held
+    acked.set_result(place)
+    refused.set_exception(KafkaTimeoutError("not delivered"))
+
+
+async def _an_idle_partition_gets_a_command(wire, batcher):
+    batcher.submit(0, reserve(0))
+    await until(lambda: wire.held)
+    loop = asyncio.get_running_loop()
+    loop.call_soon(lambda: (loop.call_soon(batcher.submit, 1, reserve(1)), wire.held[0][0].set_exception(LOST)))
+
+
+async def _a_send_raises_before_a_full_queue(wire, batcher):
+    """As aiokafka's does after an error that it cannot mend."""
+
+    async def send(_topic, _value, *, partition):
+        raise LOST
+
+    wire.producers[-1].send = send
+    for number in range(2 * BATCH_COMMANDS_MAX + 1):
+        batcher.submit(1, reserve(number))
+
+
+@pytest.mark.timeout(20)  # a loop that spins can only be ended from outside
+@pytest.mark.parametrize(
+    "happens", [_a_full_window_gets_room, _an_idle_partition_gets_a_command, _a_send_raises_before_a_full_queue]
+)
+async def test_a_lane_that_wakes_up_as_the_producer_breaks_waits_for_the_next_one(happens):
+    wire = Wire()
+    async with Running(wire) as batcher:
+        await until(lambda: not batcher.away(0, 1))
+        wire.hold_acks = True
+        await happens(wire, batcher)
+        await until(lambda: batcher.replaced)
+        wire.release()
+        assert await batcher.flush(10)
+        assert batcher.replaced == 1
 
 
 async def test_undecided_batches_are_bounded(monkeypatch):
