@@ -85,7 +85,7 @@ def granted(state: Inventory, changes: Sequence[Granted]) -> None:
             state.touch(pool)
         add_row(hold, customer, fingerprint, number, quantity, src, index, deadline_ms)
         add_count(customer, pool.key, quantity)
-        add_deadline(pool, deadline_ms, hold)
+        add_deadline(pool, deadline_ms, (hold,))
 
 
 def _granted_together(state: Inventory, run: GrantedRun) -> None:
@@ -109,7 +109,7 @@ def _granted_together(state: Inventory, run: GrantedRun) -> None:
         pool.available -= more
         pool.held += more
         state.touch(pool)
-        state.deadlines.add_all(pool, deadline_ms, mine)
+        state.deadlines.add(pool, deadline_ms, mine)
         origins.append((pool.terms, deadline_ms))
         keys.append(pool.key)
     state.rows.hold_all(
@@ -223,7 +223,7 @@ def extended(state: Inventory, changes: Sequence[Extended]) -> None:
         pool = state.terms[row.terms - 1].pool
         state.deadlines.drop(pool, row.moment_ms)
         state.rows.update(row, HELD, 0, deadline_ms)
-        state.deadlines.add(pool, deadline_ms, hold)
+        state.deadlines.add(pool, deadline_ms, (hold,))
 
 
 def returned(state: Inventory, changes: Sequence[Returned]) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 from domain.columns import GrantedRun, RefusedRun, ReserveRun
-from domain.expiry import first_due_of
 from domain.ids import hold_id
 from domain.outcomes import Outcome
 from domain.pool import Pool
@@ -98,10 +97,10 @@ def _answer(command: Any, index: int) -> Answered:
 
 def sweep(state: Inventory, limit: int) -> list[Expired]:
     """The next due holds of the partition in (deadline, id) order, `limit` at most; fewer does not mean the last."""
-    return list(map(Expired, state.deadlines.take_due(state.rows, state.clk, limit)))
+    return list(map(Expired, state.deadlines.take_due(state.rows, state.terms, state.clk, limit)))
 
 
 def sweep_pool(state: Inventory, pool: Pool) -> Expired | None:
     """The next due hold of one pool."""
-    hold = first_due_of(pool, state.rows, state.clk)
+    hold = pool.deadlines.first_due(state.rows, state.clk)
     return None if hold is None else Expired(hold)

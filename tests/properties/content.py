@@ -13,7 +13,7 @@ def pool_content(pool: Pool) -> tuple:
         tuple(pool.policy),
         pool.terms,
         sorted(pool.adjustments.items()),
-        {deadline: bucket.live for deadline, bucket in pool.deadlines.buckets.items()},
+        dict(pool.deadlines.live),
     )
 
 
@@ -58,7 +58,7 @@ def check(state: Inventory) -> None:
         pool.check()
         assert [pool.held, pool.sold] == sums[sku]
     assert {(c, key): [h, s] for c, key, h, s in state.counts} == counts
-    buckets = {(sku, at): b.live for sku, pool in state.pools.items() for at, b in pool.deadlines.buckets.items()}
+    buckets = {(sku, at): live for sku, pool in state.pools.items() for at, live, _ in pool.deadlines.entries()}
     assert buckets == held
     assert state.deadlines.next_ms() == min((at for _, at in held), default=None)
     assert state.tombstone_count == sum(tombstones.values())

@@ -1,6 +1,6 @@
 """The tables behind the fold as plain dicts that are cheap to copy, and a copy of a whole small state."""
 
-from domain.expiry import Bucket, Deadlines, Endings, Moment
+from domain.expiry import Deadlines, Endings
 from domain.order_state import Orders
 from domain.outcomes import InvariantViolatedError
 from domain.pool import Pool, Terms
@@ -109,11 +109,9 @@ def copied(state: Inventory) -> Inventory:
     new.endings = Endings()
     new.endings._chunks.extend((at, holds[:]) for at, holds in state.endings._chunks)
     new.deadlines = Deadlines()
-    new.deadlines._times = state.deadlines._times.copy()
-    for at, moment in state.deadlines._moments.items():
-        twin = new.deadlines._moments[at] = Moment()
-        twin.live = moment.live
-        twin.pools = [new.pools[pool.sku] for pool in moment.pools]
+    new.deadlines.times = state.deadlines.times.copy()
+    new.deadlines.live = state.deadlines.live.copy()
+    new.deadlines._openers = {at: terms[:] for at, terms in state.deadlines._openers.items()}
     return new
 
 
@@ -124,13 +122,8 @@ def _pool(pool: Pool) -> Pool:
     new.adjustments = pool.adjustments.copy()
     new.deadlines = type(pool.deadlines)()
     new.deadlines.times = pool.deadlines.times.copy()
-    new.deadlines.buckets = {at: _bucket(bucket) for at, bucket in pool.deadlines.buckets.items()}
-    return new
-
-
-def _bucket(bucket: Bucket) -> Bucket:
-    new = Bucket()
-    new.holds, new.live, new.ripe = bucket.holds[:], bucket.live, bucket.ripe.copy()
+    new.deadlines.live = pool.deadlines.live.copy()
+    new.deadlines.holds = {at: holds[:] for at, holds in pool.deadlines.holds.items()}
     return new
 
 
