@@ -8,7 +8,10 @@ under way, and looking at that costs milliseconds. Reference counts free nearly 
 tasks and connections, and nearly all die young. So: what is new each second, all of it each minute. At
 17,000 decisions a second that took an owner and a gateway 0.7 ms on average and never over 25.
 
-Nothing is frozen later on: what is under way then would never be freed if it ends as a cycle.
+What is there in great numbers all the same is state: a SKU is seven objects, and to look at 100,000 SKUs takes 350 ms
+each time, at 150,000 longer than the silence after which a standby takes over. So where a collection would meet too
+many, all are frozen instead. What is under way at that moment is never freed if it ends as a cycle: that is little, and
+as many SKUs do not come often. Otherwise nothing is frozen later on.
 """
 
 import asyncio
@@ -19,6 +22,8 @@ from time import perf_counter
 EVERY_S = 1.0
 ALL_EVERY = 60
 """Every so many times, everything that is not frozen."""
+TOO_MANY = 50_000
+"""Objects: 25 ms."""
 _NEW = 1
 _ALL = 2
 
@@ -32,10 +37,20 @@ def begin() -> None:
 
 async def run(observe: Callable[[float], None]) -> None:
     """Collect until cancelled; `observe` is told how many seconds each took, in which nothing else was done."""
-    times = 0
+    times = grown = 0
     while True:
         await asyncio.sleep(EVERY_S)
         times += 1
+        new = gc.get_count()[0]  # made and not freed since the last time
+        grown += new
+        is_full = times == ALL_EVERY or grown > TOO_MANY
         began_s = perf_counter()
-        gc.collect(_NEW if times % ALL_EVERY else _ALL)
+        if not is_full:
+            gc.collect(_NEW)
+        elif new + len(gc.get_objects(_ALL)) <= TOO_MANY:
+            gc.collect(_ALL)
+        else:
+            gc.freeze()
         observe(perf_counter() - began_s)
+        if is_full:
+            times = grown = 0

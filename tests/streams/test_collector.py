@@ -61,3 +61,24 @@ async def test_what_grew_old_before_it_became_garbage_is_collected_as_well(monke
     assert gone() is not None
     await collections(monkeypatch, 5)
     assert gone() is None
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_great_numbers_are_state_and_frozen_instead_of_looked_at(monkeypatch, at_once):
+    monkeypatch.setattr(collector, "TOO_MANY", 20_000)
+    collector.begin()
+    frozen = gc.get_freeze_count()
+    state: list = []
+    monkeypatch.setattr(collector, "EVERY_S", 0)
+    took_s: list[float] = []
+    running = asyncio.create_task(collector.run(took_s.append))
+    for _ in range(1 if at_once else 20):
+        state += [[] for _ in range(40_000 if at_once else 2_000)]
+        count = len(took_s)
+        async with asyncio.timeout(10):
+            while len(took_s) == count:
+                await asyncio.sleep(0)
+    running.cancel()
+    assert gc.get_freeze_count() > frozen + 20_000
+    assert len(gc.get_objects()) < 21_000
+    assert len(state) == 40_000
