@@ -262,7 +262,7 @@ class Hub(Service):
             ledger_end = self._ends.get(TopicPartition(topics.ledger.name, number))
             commands_end = self._ends.get(TopicPartition(topics.commands.name, number))
             if ledger_end is not None and machine.role in {Role.WARM, Role.OWNER}:
-                positions[f"ledger {number}"] = Progress(machine.ledger_next, ledger_end)
+                positions[f"ledger {number}"] = Progress(machine.standstill.read_to, ledger_end)
             if commands_end is not None and machine.tenure and not machine.queued:
                 positions[f"commands {number}"] = Progress(machine.tenure.next_command, commands_end)
         return positions

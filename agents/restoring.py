@@ -86,9 +86,12 @@ class Restorer:
             raise BadSnapshotError(str(error)) from error
 
     async def _discard(self, machine: PartitionMachine, generations: Generations, name: str, problem: str) -> None:
-        if await asyncio.to_thread(generations.discard, name):
+        try:
+            why_not = "" if await asyncio.to_thread(generations.discard, name) else "another process is writing there"
+        except OSError as error:
+            why_not = str(error)
+        if why_not:
+            self._log(Action.SNAPSHOT_SKIPPED, partition=machine.partition, problem=f"{problem}; {why_not}")
+        else:
             self._metrics.discarded.inc()
             self._log(Action.SNAPSHOT_DISCARDED, partition=machine.partition, problem=problem)
-        else:
-            reason = f"{problem}; another process is writing there"
-            self._log(Action.SNAPSHOT_SKIPPED, partition=machine.partition, problem=reason)

@@ -8,8 +8,8 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from time import monotonic
 from typing import BinaryIO, cast
 
@@ -28,6 +28,8 @@ from tables.snapshot import Picture, encode_meta
 LOOK_S = 1.0
 AGAIN_S = 60.0
 """After one that came to nothing."""
+GIVEN_S = 120.0
+"""For one that is given away: 1 to 2 s a million rows on an idle machine, and as long this standby falls behind."""
 NICE = 10
 """Of the process that writes: owners and gateways of this machine go first, already while it starts."""
 STANDBY_SHARE = 2
@@ -83,7 +85,7 @@ class Snapshots:
                 await self._fold(number)
             else:
                 await self._give(partition)
-        except LeftError as error:
+        except (LeftError, OSError) as error:  # no process to be had, no disk: the last one is still there
             self._not_before_s[number] = monotonic() + AGAIN_S
             self._metrics.left()
             self._log(Action.SNAPSHOT_LEFT, partition=number, reason=str(error))
@@ -116,13 +118,21 @@ class Snapshots:
     async def _fold(self, partition: int) -> None:
         """Nobody stands by: another process folds what came since the last snapshot."""
         process = self._spawn(partition, "ledger")
-        with _closing(process):
+        async with _closing(process):
             await _ended(process)
 
     async def _give(self, partition: Partition) -> None:
         """This worker stands by: its state goes to another process, which keeps it."""
         process = self._spawn(partition.number, "worker")
-        with _closing(process) as (pipe, said):
+        try:
+            async with asyncio.timeout(GIVEN_S):
+                await self._give_to(process, partition)
+        except TimeoutError as error:
+            message = f"the process that keeps it took longer than {GIVEN_S:.0f} s"
+            raise LeftError(message) from error
+
+    async def _give_to(self, process: "subprocess.Popen[bytes]", partition: Partition) -> None:
+        async with _closing(process) as (pipe, said):
             if await asyncio.to_thread(said.readline) != READY:
                 await _ended(process)
             if not partition.machine.standstill.begin():
@@ -151,13 +161,15 @@ class Snapshots:
         await asyncio.to_thread(pipe.flush)
 
 
-@contextmanager
-def _closing(process: "subprocess.Popen[bytes]") -> Iterator[tuple[BinaryIO, BinaryIO]]:
-    """Its stdin and stdout; leaving closes them, which ends it."""
+@asynccontextmanager
+async def _closing(process: "subprocess.Popen[bytes]") -> AsyncIterator[tuple[BinaryIO, BinaryIO]]:
+    """Its stdin and stdout. Leaving ends it if it still runs: a pipe that a thread waits at cannot be closed."""
     pipes = cast(BinaryIO, process.stdin), cast(BinaryIO, process.stdout)
     try:
         yield pipes
     finally:
+        process.kill()
+        await asyncio.to_thread(process.wait)
         for pipe in pipes:
             with suppress(OSError):
                 pipe.close()

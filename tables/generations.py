@@ -69,10 +69,10 @@ class Generations:
             return Found(name, None, error)
 
     def newest(self) -> Newest:
-        """By hearsay."""
+        """By hearsay: nothing, where that cannot be read."""
         try:
             return _decode_newest((self._folder / _NEWEST).read_bytes())
-        except (FileNotFoundError, ValueError):
+        except (OSError, ValueError):
             return Newest()
 
     @contextmanager
@@ -86,7 +86,10 @@ class Generations:
             database.close()
 
     def discard(self, name: str) -> bool:
-        """Remove one; False, and nothing is done, if somebody is writing just now: it is that which is replaced."""
+        """Remove one; False, and nothing is done, if somebody is writing just now: it is that which is replaced.
+
+        OSError: nobody can write there.
+        """
         lock = FolderLock(self._folder)
         if not lock.acquire():
             return False

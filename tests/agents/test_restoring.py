@@ -1,6 +1,7 @@
 """A partition begins with its newest snapshot that fits the ledger; what does not is thrown away."""
 
 import dataclasses
+import errno
 import os
 
 import pytest
@@ -147,3 +148,23 @@ async def test_one_that_another_process_is_writing_over_is_left_to_it(place):
     with place.generations.write():
         assert await place.restore() == 0
         assert place.discarded == 0
+
+
+async def test_where_nobody_can_write_a_bad_one_stays_and_the_ledger_is_folded(place, monkeypatch):
+    place.machine.log_id = b"M" * 16
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("tables.generations.FolderLock.acquire", full)
+    assert await place.restore() == 0
+    assert place.discarded == 0
+    assert len(offsets(place)) == 2
+
+
+def test_news_that_cannot_be_read_are_none(place):
+    news = place.data_dir / "snapshots" / "-" / "stock" / "0" / "newest"
+    assert place.generations.newest().offset > 0
+    news.unlink()
+    news.mkdir()  # to read it gives an OSError, also to root
+    assert place.generations.newest().offset == -1

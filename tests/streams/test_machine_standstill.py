@@ -58,6 +58,19 @@ def test_it_folds_nothing_and_then_goes_on_where_it_stood(pair):
     assert pair.standby.machine.standstill.begin()
 
 
+def test_it_is_no_reader_that_hangs_as_long_as_it_overhears(pair):
+    standstill = pair.still().standby.machine.standstill
+    pair.work(1_000)
+    assert standstill.read_to == len(pair.logs.ledger)
+    pair.owner.run()
+    pair.logs.reserve(99)
+    pair.owner.clock()
+    pair.owner.run()
+    assert standstill.read_to < len(pair.logs.ledger)
+    standstill.end()
+    assert standstill.read_to == pair.standby.machine.ledger_next < len(pair.logs.ledger)
+
+
 def test_an_owner_that_decides_is_not_silent_though_nothing_is_folded(pair):
     pair.still().work(5_000)
     assert pair.standby.machine.standstill.on
