@@ -4,8 +4,10 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_PREFIX = "TURNSTILE_"
 
 
 def _data_dir() -> Path:
@@ -18,10 +20,15 @@ def _cache_dir() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "turnstile"
 
 
+def problems(error: ValidationError) -> str:
+    """What is wrong with which variable, in one line."""
+    return "; ".join(f"{_PREFIX}{'_'.join(map(str, one['loc'])).upper()}: {one['msg']}" for one in error.errors())
+
+
 class Shared(BaseSettings):
     """What every program reads."""
 
-    model_config = SettingsConfigDict(env_prefix="TURNSTILE_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="ignore")
 
     broker: str = Field("embedded://", description="embedded:// or kafka://host:port,host:port")
     namespace: str = Field(

@@ -15,7 +15,9 @@ from settings import (
     RelaySettings,
     SnapshotSettings,
     WorkerSettings,
+    problems,
 )
+from streams.logs import LoggingSetupError
 
 
 class Role(NamedTuple):
@@ -44,11 +46,13 @@ def main() -> int:
     parser.add_argument("role", choices=ROLES, metavar="ROLE", help=lines)
     role = ROLES[parser.parse_args().role]
     try:
-        settings = role.settings()
+        code: int = load(role).run(role.settings())
     except ValidationError as error:
+        sys.stderr.write(f"{problems(error)}\n")
+        return exits.CONFIGURATION
+    except LoggingSetupError as error:
         sys.stderr.write(f"{error}\n")
         return exits.CONFIGURATION
-    code: int = load(role).run(settings)
     return code
 
 

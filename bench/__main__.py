@@ -15,6 +15,7 @@ import sys
 import traceback
 from collections.abc import Coroutine
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, TypeVar
 
 import msgspec
@@ -59,7 +60,7 @@ def _measure(arguments: list[str]) -> int:
         prog="python -m bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     names = "; ".join(f"{one.name}: {one.question}" for one in CATALOGUE.values())
-    parser.add_argument("names", nargs="*", choices=[*CATALOGUE, []], metavar="NAME", help=names)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=names)
     parser.add_argument("--quick", action="store_true", help="small and short: does it work?")
     parser.add_argument("--json", action="store_true", help="print a JSON object a scenario instead of a table")
     parser.add_argument("--rounds", type=int, default=0, help="default: as the scenario says; 1 with --quick")
@@ -67,6 +68,10 @@ def _measure(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     if options.rounds < 0:
         parser.error("--rounds: 1 or more")
+    if unknown := [name for name in options.names if name not in CATALOGUE]:
+        parser.error(f"no scenario is called {unknown[0]!r}: {', '.join(CATALOGUE)}; or alone: docs, compare A B")
+    if problem := _unwritable(options.results):
+        parser.error(f"--results: {problem}")
     if warning := busy():
         print(warning, file=sys.stderr)
     try:
@@ -91,6 +96,16 @@ def _scenario(name: str, options: argparse.Namespace) -> bool:
         return False
     _show(result, options.results, as_json=options.json)
     return not result.failed
+
+
+def _unwritable(folder: Path) -> str:
+    """Why results cannot be kept there, asked before an hour was measured; "" if they can."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        TemporaryFile(dir=folder).close()
+    except OSError as error:
+        return str(error)
+    return ""
 
 
 def _show(result: Result, folder: Path, *, as_json: bool) -> None:

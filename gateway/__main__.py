@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from gateway.app import build_app
 from gateway.server import Server
 from gateway.service import Service
-from settings import GatewaySettings
+from settings import GatewaySettings, problems
 from streams import collector, keys, runfile
 from streams.actions import Action
 from streams.identity import Identity, NoLogError, read_identity
@@ -34,7 +34,7 @@ def main() -> int:
         settings = settings.model_copy(update={"gateway": settings.gateway or f"gateway-{os.getpid()}"})
         set_up_logging(settings.log_level, settings.log_format, program="gateway", gateway=settings.gateway)
     except (ValidationError, LoggingSetupError) as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{problems(error) if isinstance(error, ValidationError) else error}\n")
         return USAGE
     log = Log("gateway")
     try:

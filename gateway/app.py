@@ -6,7 +6,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 from starlette.types import Scope
 
 from gateway import fulfilment, health, inbox, order_stream, orders, skus, webhooks
@@ -60,16 +60,26 @@ async def _on_invalid(_: Request, error: Exception) -> Response:
     return respond(invalid_request(errors))
 
 
-async def _on_http(_: Request, error: Exception) -> Response:
+async def _on_http(request: Request, error: Exception) -> Response:
     """What routing refuses, and a body that cannot even be parsed."""
     if not isinstance(error, HTTPException):
         return respond(ProblemError(Problem.BUG))
-    headers = dict(error.headers) if error.headers else None
     if error.status_code == _NOT_FOUND:
-        return respond(ProblemError(Problem.NOT_FOUND, headers=headers))
+        return respond(ProblemError(Problem.NOT_FOUND))
     if error.status_code == _NO_METHOD:
-        return respond(ProblemError(Problem.NO_METHOD, headers=headers))
+        return respond(ProblemError(Problem.NO_METHOD, headers={"Allow": ", ".join(sorted(_methods(request)))}))
     return respond(InvalidRequestError(("$", str(error.detail))))
+
+
+def _methods(request: Request) -> set[str]:
+    """Of all routes of this path: the router names those of the first one only."""
+    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    return {
+        method
+        for route in routes
+        if route.matches(request.scope)[0] is not Match.NONE
+        for method in route.methods or ()
+    }
 
 
 async def _on_exception(request: Request, error: Exception) -> Response:

@@ -66,6 +66,11 @@ class Deployment:
         return self._applied.partitions if self._applied else self.settings.partitions
 
     @property
+    def has_begun(self) -> bool:
+        """Whether there is anything to stop."""
+        return self._broker is not None or bool(self.supervisor.names)
+
+    @property
     def broker_pid(self) -> int | None:
         """Of the embedded broker; None while it is down, or if it is somebody else's."""
         return self._broker.pid if self._broker and self._broker.is_running else None
@@ -77,6 +82,10 @@ class Deployment:
         `stop`.
         """
         keys.ensure(self.settings.data_dir)
+        if self.settings.broker == runfile.EMBEDDED:
+            self._check_alone()
+        for port in self.shape.ports:
+            free_port(port)  # said now, not when the broker has started
         if self.settings.broker == runfile.EMBEDDED:
             await self._start_broker()
         else:
@@ -106,11 +115,13 @@ class Deployment:
 
     # --- broker ---------------------------------------------------------------------------------------------------
 
-    async def _start_broker(self) -> None:
+    def _check_alone(self) -> None:
         with contextlib.suppress(runfile.NoBrokerError):
             run = runfile.read(self.settings.data_dir)
             message = f"it is running already: process {run.pid}, broker {run.address}, in {self.settings.data_dir}"
             raise DeploymentError(message)
+
+    async def _start_broker(self) -> None:
         broker = EmbeddedBroker(
             self.settings.data_dir / "broker",
             self.settings.cache_dir,
@@ -160,7 +171,7 @@ class Deployment:
         timeout = aiohttp.ClientTimeout(total=2)
         async with aiohttp.ClientSession(timeout=timeout) as session, KafkaLog(self.servers, CLIENT_ID) as log:
             gateways, agents, ledgers = list(roster.urls), list(roster.agents), list(roster.ledgers)
-            while gateways or agents or ledgers:
+            while gateways or agents or ledgers or None in map(self.supervisor.pid, self.supervisor.names):
                 gateways = [url for url in gateways if not await _is_ready(session, url)]
                 ledgers = [ledger for ledger in ledgers if await self._lagging(log, ledger)]
                 agents = [role for role in agents if not await self._serves(role)]

@@ -18,9 +18,9 @@ from adapters.stand_in.postman import Postman
 from adapters.stand_in.server import Server
 from adapters.stand_in.urls import IN_PROCESS
 from adapters.stand_in.wire import wall_ms
-from settings import StandInSettings
+from settings import StandInSettings, problems
 from streams.actions import Action
-from streams.logs import Log, LoggingSetupError, set_up_logging
+from streams.logs import Log, set_up_logging
 
 PROGRAM = "stand-in"
 SOFTWARE = 70
@@ -35,7 +35,10 @@ def main() -> int:
         settings = StandInSettings()
         behaviour = behaviour_of(f"{IN_PROCESS}?{settings.stand_in_behaviour}")
         set_up_logging(settings.log_level, settings.log_format, program=PROGRAM)
-    except (ValidationError, LoggingSetupError, ValueError) as error:
+    except ValidationError as error:
+        sys.stderr.write(f"{problems(error)}\n")
+        return USAGE
+    except ValueError as error:  # LoggingSetupError is one
         sys.stderr.write(f"{error}\n")
         return USAGE
     log = Log(PROGRAM)

@@ -80,5 +80,5 @@ def behaviour_of(url: str) -> Behaviour:
     try:
         return msgspec.convert(dict(parse_qsl(urlsplit(url).query)), Behaviour, strict=False)
     except msgspec.ValidationError as error:
-        message = f"{url}: {error}"
+        message = f"{url}: {error} (TURNSTILE_PAYMENTS or TURNSTILE_STAND_IN_BEHAVIOUR)"
         raise ValueError(message) from error

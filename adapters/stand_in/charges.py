@@ -51,6 +51,18 @@ def lines(charges: Iterable[Charge]) -> bytes:
     return msgspec.json.Encoder().encode_lines(list(charges))
 
 
+class _Printed(msgspec.Struct):
+    charges: list[Charge]
+
+
+def read(text: bytes) -> list[Charge]:
+    """What `lines` wrote, or `turnstile stripe book --json` printed; msgspec.MsgspecError if it is neither."""
+    try:
+        return msgspec.json.decode(text, type=_Printed).charges
+    except msgspec.MsgspecError:
+        return read_lines(text)
+
+
 def read_lines(text: bytes) -> list[Charge]:
     """What `lines` wrote."""
     return msgspec.json.Decoder(Charge).decode_lines(text)

@@ -38,25 +38,30 @@ class LogSource:
             Stream.ORDER_COMMANDS: topics.order_commands.name,
             Stream.ORDER_LEDGER: topics.order_ledger.name,
         }
-        self._loop = asyncio.new_event_loop()
+        self._runner = asyncio.Runner()  # at Ctrl-C it cancels what runs, so that consumers are stopped
         self._ranges: dict[tuple[Stream, int], tuple[int, int]] = {}
         self._orders_before: dict[int, int] = {}
 
     def __enter__(self) -> Self:
         try:
             self._log = self._run(self._context.__aenter__())
-            self._run(self._look())
+            try:
+                self._run(self._look())
+            except BaseException:
+                self._runner.run(self._leave())
+                raise
         except BaseException:
-            self._loop.close()
+            self._runner.close()
             raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._loop.run_until_complete(self._context.__aexit__(None, None, None))
-        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
-        self._loop.close()
+        try:
+            self._runner.run(self._leave())
+        finally:
+            self._runner.close()
 
     def start(self, stream: Stream, partition: int) -> int:
         """The first offset that the log keeps."""
@@ -81,14 +86,17 @@ class LogSource:
                 for record in chunk:
                     yield Entry(*record)
         finally:
-            self._loop.run_until_complete(records.aclose())  # type: ignore[attr-defined]
+            self._runner.run(_close(records))
 
     def _run(self, step: Coroutine[Any, Any, T]) -> T:
         try:
-            return self._loop.run_until_complete(step)
+            return self._runner.run(step)
         except (StalledError, TrimmedError, UnknownTopicError) as error:
             message = f"the log cannot be read: {error}"
             raise SourceError(message) from error
+
+    async def _leave(self) -> None:
+        await self._context.__aexit__(None, None, None)
 
     async def _look(self) -> None:
         """Ends of the ledgers first: so every decision within them has its command within the commands' ends."""
@@ -128,3 +136,7 @@ async def _take(records: AsyncIterator[Record]) -> list[Record]:
         if len(chunk) == CHUNK:
             break
     return chunk
+
+
+async def _close(records: AsyncIterator[Record]) -> None:
+    await records.aclose()  # type: ignore[attr-defined]

@@ -81,6 +81,8 @@ class Violation(NamedTuple):
     text: str
 
     def __str__(self) -> str:
+        if self.partition < 0:  # of an order, a charge or a row: its text says which
+            return f"{self.kind}: {self.text}"
         at = f"partition {self.partition}, ledger offset {self.offset}"
         if self.src >= 0:
             at += f", src {self.src}"

@@ -20,7 +20,7 @@ def buy(
     ctx: typer.Context,
     sku: Annotated[str, typer.Argument(help="The product; --lines for several.")] = "",
     customer: Annotated[str, typer.Option(help="Who buys.")] = "c1",
-    quantity: Annotated[int, typer.Option(min=1)] = 1,
+    quantity: Annotated[int | None, typer.Option(min=1, help="Units; default: 1.")] = None,
     lines: Annotated[str, typer.Option(help="Products and quantities: a:1,b:2.")] = "",
     partial: Annotated[bool, typer.Option("--partial", help="Keep what can be had.")] = False,
     payment_method: Annotated[str, typer.Option(help="At the provider: pm_card_visa, ...")] = "",
@@ -59,12 +59,15 @@ def _fields(body: dict[str, Any]) -> dict[str, Any]:
     return {**body, "lines": lines} if lines else body
 
 
-def _items(sku: str, quantity: int, lines: str) -> list[dict[str, Any]]:
+def _items(sku: str, quantity: int | None, lines: str) -> list[dict[str, Any]]:
     if bool(sku) == bool(lines):
         message = "name one product, or several with --lines a:1,b:2"
         raise typer.BadParameter(message)
+    if lines and quantity is not None:
+        message = "--lines says its quantities itself: a:1,b:2"
+        raise typer.BadParameter(message)
     if sku:
-        return [{"sku": sku, "quantity": quantity}]
+        return [{"sku": sku, "quantity": quantity or 1}]
     items = []
     for line in lines.split(","):
         name, _, count = line.strip().partition(":")

@@ -49,12 +49,11 @@ class GatewayClient:
         with self._asked(method, path, body, headers) as response:
             return Reply(response.status, {k.lower(): v for k, v in response.getheaders()}, _parse(response.read()))
 
-    def follow(self, path: str) -> Iterator[dict[str, Any]]:
-        """The data of a stream's events as they come, until nothing will come any more; Complaint as `expect`.
+    def follow(self, path: str, last: str = "") -> Iterator[dict[str, Any]]:
+        """The data of a stream's events behind `last` as they come, until no more will come; Complaint as `expect`.
 
         A stream that ends before is asked for again from where it was (the gateway stopped, and another is there).
         """
-        last = ""
         while True:
             with self._asked("GET", path, headers={"Last-Event-ID": last} if last else {}) as response:
                 if response.status == NO_CONTENT:

@@ -55,7 +55,7 @@ def load_settings() -> Any:
     try:
         return module.Shared()
     except ValueError as error:  # pydantic.ValidationError is one
-        raise Complaint(what=str(error), fix="correct the TURNSTILE_* variable in the environment") from error
+        raise Complaint(what=module.problems(error), fix="correct the variable in the environment") from error
 
 
 def _nothing() -> None:

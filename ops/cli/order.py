@@ -11,8 +11,8 @@ from ops.cli.output import Json, Url, answer, print_columns, print_fields, print
 from ops.cli.session import gateway
 
 Order = Annotated[str, typer.Argument(help="The order's id.")]
-Line = Annotated[int, typer.Option(min=-1, help="Number of a line; without it, everything that is left.")]
-Quantity = Annotated[int, typer.Option(min=1, help="Units of that line.")]
+Line = Annotated[int | None, typer.Option(min=0, help="Number of a line, with --quantity; without: all that is left.")]
+Quantity = Annotated[int | None, typer.Option(min=1, help="Units of that line.")]
 Key = Annotated[str, typer.Option(help="Idempotency key; the same one again is the same wish.")]
 
 
@@ -39,7 +39,8 @@ def show(
     else:
         _print(body)
     if follow:
-        for event in client.follow(f"{_path(order)}/events"):
+        shown = [] if json else body.get("history", [])
+        for event in client.follow(f"{_path(order)}/events", str(shown[-1]["sequence"]) if shown else ""):
             print_json(event) if json else typer.echo(describe(event))
 
 
@@ -83,14 +84,14 @@ def pay(
 
 
 def ship(
-    ctx: typer.Context, order: Order, line: Line = -1, quantity: Quantity = 1, url: Url = "", json: Json = False
+    ctx: typer.Context, order: Order, line: Line = None, quantity: Quantity = None, url: Url = "", json: Json = False
 ) -> None:
     """Units left the house."""
     _wish(ctx, url, order, "ship", _units(line, quantity), json=json)
 
 
 def deliver(
-    ctx: typer.Context, order: Order, line: Line = -1, quantity: Quantity = 1, url: Url = "", json: Json = False
+    ctx: typer.Context, order: Order, line: Line = None, quantity: Quantity = None, url: Url = "", json: Json = False
 ) -> None:
     """Units arrived."""
     _wish(ctx, url, order, "deliver", _units(line, quantity), json=json)
@@ -100,8 +101,8 @@ def take_back(
     ctx: typer.Context,
     order: Order,
     restock: Annotated[bool, typer.Option("--restock/--write-off", help="On sale again, or lost.")],
-    line: Line = -1,
-    quantity: Quantity = 1,
+    line: Line = None,
+    quantity: Quantity = None,
     key: Key = "",
     url: Url = "",
     json: Json = False,
@@ -156,8 +157,11 @@ def _path(order: str) -> str:
     return f"/v1/orders/{quote(order, safe='')}"
 
 
-def _units(line: int, quantity: int) -> dict[str, Any]:
-    return {} if line < 0 else {"line": line, "quantity": quantity}
+def _units(line: int | None, quantity: int | None) -> dict[str, Any]:
+    if (line is None) != (quantity is None):
+        message = "--line and --quantity go together; without them it is all that is left"
+        raise typer.BadParameter(message)
+    return {} if line is None else {"line": line, "quantity": quantity}
 
 
 def _print(body: dict[str, Any]) -> None:

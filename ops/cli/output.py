@@ -35,7 +35,8 @@ def print_fields(fields: Mapping[str, object]) -> None:
     """One field a line."""
     width = max((len(name) for name in fields), default=0)
     for name, value in fields.items():
-        typer.echo(f"{name.replace('_', ' ').ljust(width)}  {value}")
+        text = ", ".join(f"{key} {one}" for key, one in value.items()) if isinstance(value, Mapping) else value
+        typer.echo(f"{name.replace('_', ' ').ljust(width)}  {text}")
 
 
 def answer(value: Mapping[str, object], *, as_json: bool) -> None:

@@ -47,5 +47,13 @@ class StandInClient:
             reason = str(error) or type(error).__name__
             raise Complaint(what=f"no answer from the stand-in at {self._address} ({reason})") from error
         if answer.status != OK:
-            raise Complaint(what=f"{answer.status} {text.decode(errors='replace')}")
+            raise Complaint(what=f"{answer.status} {_message(text)}")
         return text
+
+
+def _message(text: bytes) -> str:
+    """Of an error in Stripe's form; what came, if it is none."""
+    try:
+        return str(json.loads(text)["error"]["message"])
+    except (ValueError, LookupError, TypeError):
+        return text.decode(errors="replace")

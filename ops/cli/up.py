@@ -67,12 +67,14 @@ class _Session:
                 await self._follow_logs(deployment)
             starting.cancel()
         finally:
-            self._say("stopping ...")
+            if deployment.has_begun:
+                self._say("stopping ...")
             if self._serving:  # else the file may be that of another `up`
                 gateways_file.remove(self._settings.data_dir)
             await deployment.stop()
             stopping.cancel()
-            self._say("stopped")
+            if deployment.has_begun:
+                self._say("stopped")
 
     async def _follow_logs(self, deployment: Deployment) -> None:
         tail = LogTail()

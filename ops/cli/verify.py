@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from adapters.sql.database import Database, SchemaError, SqlAwayError
-from adapters.stand_in.charges import read_lines
+from adapters.stand_in.charges import read, read_lines
 from adapters.stand_in.urls import OVER_HTTP
 from ops import evidence, gateways_file, ledger_file
 from ops.audit.journey import Money, Records
@@ -74,7 +74,7 @@ def _book(settings: Shared, path: Path | None, file: Path | None) -> list[Money]
     """The given charges, or those of a stand-in that runs here; None: no book to compare with."""
     if path is not None:
         try:
-            return evidence.book(read_lines(path.read_bytes()))
+            return evidence.book(read(path.read_bytes()))
         except (OSError, ValueError) as error:
             raise Complaint(what=f"{path} is no book of charges: {error}") from error
     if file is not None or not gateways_file.payments(settings.data_dir).startswith(OVER_HTTP):
@@ -89,7 +89,10 @@ def _records(settings: Shared, file: Path | None, *, sql: bool) -> Records | Non
     default = settings.data_dir / "turnstile.db"
     if not settings.sql and not default.exists():
         return None
-    database = Database(settings.sql_url)
+    try:
+        database = Database(settings.sql_url)
+    except ValueError as error:
+        raise Complaint(what=str(error)) from error
     try:
         return evidence.records(database, named(settings.namespace).order_events.name)
     except (SqlAwayError, SchemaError) as error:

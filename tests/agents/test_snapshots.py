@@ -19,6 +19,7 @@ from streams.machine import Member
 from streams.snapshot_metrics import SnapshotMetrics
 from tests.streams.hand import Hand, Logs
 
+pytestmark = pytest.mark.slow  # processes are started
 NEVER_READY = "import time; time.sleep(600)"
 READS_NOTHING = "import time; print('ready', flush=True); time.sleep(600)"
 

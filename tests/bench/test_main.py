@@ -82,11 +82,22 @@ def test_compare_prints_ratios_of_two_kept_runs(known, tmp_path, capsys):
     assert "No such file" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [["nonsense"], ["compare", "a"], ["--rounds", "many"], ["--rounds", "-1"]])
-def test_wrong_usage_is_exit_code_2(arguments):
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nonsense"], "no scenario is called 'nonsense': hot-sku"),
+        (["compare", "a"], "b"),
+        (["--rounds", "many"], "--rounds"),
+        (["--rounds", "-1"], "1 or more"),
+        (["flat", "--results", __file__], "--results: "),
+        (["flat", "--results", "/proc/nowhere"], "--results: "),
+    ],
+)
+def test_wrong_usage_is_exit_code_2(arguments, said, capsys):
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     assert ended.value.code == 2
+    assert said in capsys.readouterr().err
 
 
 def test_a_system_that_does_not_come_up_is_told_in_one_line(known, tmp_path, capsys):

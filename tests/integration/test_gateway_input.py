@@ -269,6 +269,9 @@ async def test_operators_routes_need_the_scope(till, stage):
                 assert 'error="insufficient_scope"' in reply.headers["WWW-Authenticate"]
 
 
+ALLOWED = {"/v1/orders": "GET, POST", "/v1/webhooks/stripe": "POST", "/v1/skus/poster": "GET, PATCH"}
+
+
 async def test_what_is_not_there_is_a_problem_too(till, stage):
     async with Unchanged(stage):
         for method, path, status in (
@@ -287,6 +290,7 @@ async def test_what_is_not_there_is_a_problem_too(till, stage):
             reply = await till.ask(method, path, customer="c1")
             assert reply.status == status, (method, path, reply)
             assert reply.headers["Content-Type"] == "application/problem+json"
+            assert reply.headers.get("Allow") == ALLOWED.get(path), (method, path, reply)
 
 
 async def raw(address: str, request: bytes) -> tuple[bytes, float]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+from contextlib import asynccontextmanager
 from random import Random
 
 import pytest
@@ -303,11 +304,20 @@ def test_a_log_behind_the_port_is_read_to_its_end():
         assert audit(source) == audit(log.source())
 
 
-def test_a_log_without_topics_or_genesis_is_a_clear_error():
-    for topics in ([], [topic.name for topic in CATALOGUE]):
-        memory = MemoryLog(topics, 1, lambda: 0)
-        with pytest.raises(SourceError, match=r"no partition|turnstile topics apply"), LogSource(memory, CATALOGUE):
-            pass
+@pytest.mark.parametrize("topics", [[], [topic.name for topic in CATALOGUE]], ids=["no topics", "no genesis"])
+def test_a_log_without_topics_or_genesis_is_a_clear_error_and_its_clients_are_stopped(topics):
+    stopped = []
+
+    @asynccontextmanager
+    async def log():
+        try:
+            yield MemoryLog(topics, 1, lambda: 0)
+        finally:
+            stopped.append(True)
+
+    with pytest.raises(SourceError, match=r"no partition|turnstile topics apply"), LogSource(log, CATALOGUE):
+        pass
+    assert stopped
 
 
 def printed(log: HonestLog, ledger=None) -> str:

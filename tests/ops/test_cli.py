@@ -1,6 +1,8 @@
 """The operator's command: fast help, and errors that say what to do instead of a traceback."""
 
 import json
+import os
+import socket
 import statistics
 import subprocess
 import sys
@@ -12,10 +14,13 @@ from adapters.sealing import Sealer, UnreadableError
 from adapters.sql.database import Database
 from domain.ids import customer_hash
 from ops.cli.catalogue import CATALOGUE
+from ops.cli.complaint import Complaint
 from ops.cli.lazy import LazyGroup, load
 from ops.cli.output import print_columns, print_fields
+from ops.cli.verify import _records
 from ops.demo.verdict import Judgement
-from streams import keys
+from settings import Shared
+from streams import keys, runfile
 from streams.tokens import SCOPE_OPS, check
 
 HELP_S = 0.3
@@ -115,6 +120,17 @@ def test_without_a_gateway_it_says_how_to_start_one(turnstile, data_dir, argumen
     assert "turnstile up" in done.stderr
 
 
+def test_up_says_what_is_in_its_way_before_it_starts_anything(turnstile, data_dir):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = turnstile("up", "--port", str(taken.getsockname()[1]))
+    assert complained(done, "port")
+    assert "stopp" not in done.stdout + done.stderr
+    runfile.write(data_dir, runfile.Run("127.0.0.1:9", os.getpid(), 8, bytes(16)))
+    done = turnstile("up")
+    assert complained(done, "it is running already")
+    assert "stopp" not in done.stdout + done.stderr
+
+
 def test_a_customer_is_erased_once_and_a_database_that_is_away_or_none_is_said(turnstile, data_dir):
     made = keys.ensure(data_dir)
     sealer = Sealer(Database(f"sqlite:///{data_dir / 'turnstile.db'}"), keys.load_address(data_dir))
@@ -127,6 +143,8 @@ def test_a_customer_is_erased_once_and_a_database_that_is_away_or_none_is_said(t
         other.open(customer, bytes(16), sealed)
     assert complained(turnstile("customer", "erase", "ann", sql=f"sqlite:///{data_dir}/none/x.db"), "TURNSTILE_SQL")
     assert complained(turnstile("customer", "erase", "ann", sql="mysql://x"), "expected sqlite:///FILE")
+    with pytest.raises(Complaint, match="expected sqlite:///FILE"):
+        _records(Shared(data_dir=data_dir, sql="mysql://x"), None, sql=True)
 
 
 def test_an_address_that_is_none_is_an_error(turnstile, data_dir):
@@ -137,9 +155,9 @@ def test_an_address_that_is_none_is_an_error(turnstile, data_dir):
 @pytest.mark.parametrize(
     ("settings", "what"),
     [
-        ({"partitions": "many"}, "partitions"),
-        ({"partitions": 0}, "partitions"),
-        ({"namespace": "No Such"}, "namespace"),
+        ({"partitions": "many"}, "error: TURNSTILE_PARTITIONS: Input should be a valid integer"),
+        ({"partitions": 0}, "error: TURNSTILE_PARTITIONS: Input should be greater"),
+        ({"namespace": "No Such"}, "error: TURNSTILE_NAMESPACE: String should match"),
         ({"broker": "http://x"}, "expected embedded:// or kafka://"),
     ],
     ids=str,
@@ -163,6 +181,10 @@ def test_a_setting_that_is_none_is_an_error(turnstile, settings, what):
         (("buy", "a", "--lines", "b:1"), "name one product"),
         (("buy", "--lines", "a:x"), "is not SKU:QUANTITY"),
         (("order", "return", "x"), "--restock"),
+        (("buy", "--lines", "a:1", "--quantity", "5"), "says its quantities itself"),
+        (("order", "ship", "x", "--quantity", "1"), "go together"),
+        (("order", "deliver", "x", "--line", "1"), "go together"),
+        (("order", "return", "x", "--restock", "--quantity", "1"), "go together"),
         (("order", "settle", "x", "--outcome", "paid", "--reference", "r"), "--outcome"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
@@ -256,7 +278,10 @@ def test_no_rows_are_headings_alone(capsys):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "what", "code"),
-    [(["compare", "a", "b"], "No such file", 1), (["nonsense", "--quick", "--json"], "invalid choice: 'nonsense'", 2)],
+    [
+        (["compare", "a", "b"], "No such file", 1),
+        (["nonsense", "--quick", "--json"], "no scenario is called 'nonsense'", 2),
+    ],
 )
 def test_bench_becomes_the_bench_s_own_program(arguments, what, code):
     argv = (sys.executable, "-m", "ops", "bench", *arguments)

@@ -7,7 +7,7 @@ import os
 import pytest
 import stripe
 
-from adapters.stand_in.charges import Charge
+from adapters.stand_in.charges import Charge, read, read_lines
 from ops import gateways_file
 from ops.cli.stripe import totals_of
 from tests.adapters.stand_in.process import running
@@ -54,6 +54,7 @@ def test_the_book_shows_every_intent_and_what_it_adds_up_to(turnstile, process, 
     assert lines[declined][3:6] == ["requires_payment_method", "0", "0"]
     shown = json.loads(turnstile("stripe", "book", "--json", payments=url).stdout)
     assert {charge["id"] for charge in shown["charges"]} >= {paid, declined}
+    assert read(json.dumps(shown).encode()) == read_lines(process.ask("GET", "/_stand_in/book"))
     assert (shown["double_charges"], shown["totals"]["eur"]["captured"]) == (0, 1_000)
 
 
