@@ -22,7 +22,7 @@ from agents.appender import Appender
 from agents.broker_state import BrokerState
 from agents.command_writer import CommandWriter
 from agents.program import Program, begin, work
-from agents.watchdog import LoopGuard, Progress, Watchdog
+from agents.watchdog import Progress, Watchdog
 from domain.roles import Role
 from settings import AgentSettings
 from streams import collector, kafka, pulse
@@ -31,6 +31,7 @@ from streams.chunks import PACE_MS, Chunk, ChunkConsumer, chunk_app
 from streams.faust_app import LOGGER
 from streams.identity import Identity
 from streams.logs import Log
+from streams.loop_guard import LoopGuard
 from streams.metrics import AgentMetrics
 from streams.order_records import BATCHES as ORDER_BATCHES
 from streams.plan import ask_members

@@ -22,13 +22,14 @@ from agents.rebuild import Rebuilder
 from agents.restoring import Archive, Restorer
 from agents.snapshots import Snapshots
 from agents.times import monotonic_ms, wall_ms
-from agents.watchdog import LoopGuard, Progress, Watchdog
+from agents.watchdog import Progress, Watchdog
 from streams import collector
 from streams.actions import Action
 from streams.effects import Role
 from streams.faust_app import LOGGER
 from streams.fold import Fold
 from streams.logs import Log
+from streams.loop_guard import LoopGuard
 from streams.machine import Member, PartitionMachine
 from streams.metrics import WorkerMetrics
 from streams.plan import Members, Plan, ask_members
@@ -204,7 +205,8 @@ class Hub(Service):
         wanted = self._plan.followed()
         now_s = time.monotonic()
         for number in sorted(self._partitions):
-            if number in wanted or self._partitions[number].owned:
+            partition = self._partitions[number]
+            if number in wanted or partition.owned or partition.machine.claiming:
                 self._unwanted_s.pop(number, None)
             elif now_s - self._unwanted_s.setdefault(number, now_s) > UNFOLLOWED_S:
                 del self._unwanted_s[number]

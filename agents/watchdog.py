@@ -4,9 +4,7 @@ Seen: an unexpected answer of the group coordinator leaves a Faust worker up and
 returns. The check is what moves, not what is said: assignment, fetches, position against the log's end.
 """
 
-import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 ASSIGNED_S = 120.0
@@ -14,8 +12,6 @@ ASSIGNED_S = 120.0
 FETCH_S = 30.0
 """A reader comes round every 200 ms. The delivery timeout is 40 s, so a broker that is away is not judged by this."""
 PROGRESS_S = 30.0
-LOOP_S = 60
-"""Seconds that the event loop may be busy with one thing."""
 
 
 class Progress(NamedTuple):
@@ -56,36 +52,3 @@ class Watchdog:
         for name in self._progress.keys() - positions.keys():
             del self._progress[name]
         return ""
-
-
-class LoopGuard(threading.Thread):
-    """Ends the process when the event loop is stuck in one callback: a decider in an endless loop, say.
-
-    Counts its own naps, so that a process which was stopped (SIGSTOP) and goes on is not judged by the time between.
-    """
-
-    def __init__(self, end: Callable[[str], None], *, naps_max: int = LOOP_S, nap_s: float = 1.0) -> None:
-        super().__init__(name="loop-guard", daemon=True)
-        self._end = end
-        self._naps_max = naps_max
-        self._nap_s = nap_s
-        self._beat = 0
-        self._over = threading.Event()
-
-    def beat(self) -> None:
-        """The loop is alive."""
-        self._beat += 1
-
-    def stop(self) -> None:
-        """Watch no more."""
-        self._over.set()
-
-    def run(self) -> None:
-        """Count naps without a beat."""
-        naps, seen = 0, self._beat
-        while not self._over.is_set():
-            time.sleep(self._nap_s)
-            naps, seen = (naps + 1, seen) if seen == self._beat else (0, self._beat)
-            if naps >= self._naps_max:
-                self._end(f"the event loop has been busy with one thing for {naps * self._nap_s:.0f} s")
-                return

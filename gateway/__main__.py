@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from functools import partial
 
 import uvloop
 from pydantic import ValidationError
@@ -17,6 +18,7 @@ from streams.identity import Identity, NoLogError, read_identity
 from streams.kafka_log import KafkaLog
 from streams.log import StalledError, UnknownTopicError
 from streams.logs import Log, LoggingSetupError, set_up_logging
+from streams.loop_guard import LoopGuard, guarded
 from streams.topics import Topics, named
 
 RETRY_S = 0.5
@@ -25,6 +27,8 @@ USAGE = 64
 """EX_USAGE of sysexits.h: started wrongly, starting again does not help."""
 SOFTWARE = 70
 """EX_SOFTWARE: the supervisor starts another."""
+HUNG = 75
+"""EX_TEMPFAIL: so it does of one whose loop was stuck."""
 
 
 def main() -> int:
@@ -53,6 +57,11 @@ async def _run(settings: GatewaySettings, log: Log) -> int:
     service = Service(settings, servers, topics, identity, secrets, keys.load_address(settings.data_dir))
     server = Server(build_app(service), settings.host, settings.port, service.streams.stopping.set)
     collector.begin()
+    async with guarded(LoopGuard(partial(_end_hung, log))):
+        return await _serve(service, server, log)
+
+
+async def _serve(service: Service, server: Server, log: Log) -> int:
     working = asyncio.create_task(service.run())
     serving = asyncio.create_task(server.serve())
     announcing = asyncio.create_task(_announce(service, server, log))
@@ -71,6 +80,12 @@ async def _run(settings: GatewaySettings, log: Log) -> int:
     service.close()
     log(Action.STOPPED, program="gateway")
     return SOFTWARE if failed or serving.exception() else 0
+
+
+def _end_hung(log: Log, reason: str) -> None:
+    """Nothing in this process would ever end it."""
+    log(Action.HUNG, reason=reason)
+    os._exit(HUNG)
 
 
 async def _identify(servers: str, topics: Topics, client_id: str, log: Log) -> Identity:

@@ -1,13 +1,14 @@
 """A hash table of fixed-width records in bytes: about 15 bytes of overhead a record instead of 200.
 
-Linear hashing (Litwin 1980): the table grows by splitting one small bucket at a time, so there is no pause at any
-size (a dict of 6 M entries stops for 440 ms when it resizes). A bucket is the bytes of whole records, each starting
-with its key; bytes.find is the search.
+Linear hashing (Litwin 1980): the table grows by splitting one small bucket at a time, not all at once (a dict of 6 M
+entries stops for 440 ms when it resizes). A bucket is the bytes of whole records, each starting with its key;
+bytes.find is the search.
 
 In front of the buckets stand marks: each key sets two bits of one byte (Bloom 1970). Most keys that are asked for are
 new, and are known to be so without a search. Of a large table all that is touched then lies in memory far from the
 processor, so it is one byte of one array, and a batch's bytes are taken in one call: it waits for several at a time.
-The marks double when all buckets are split, by repetition, and each pair of buckets gets its own anew at its split.
+The marks double when all buckets are split, by repetition, and each pair of buckets gets its own anew at its split:
+a copy of memory, 10 ms at two to three million records, 30 at twice that.
 
 Buckets and marks are chosen by Python's own hash of the key, which differs from process to process: no order of this
 table may ever mean anything.

@@ -1,8 +1,6 @@
 """What counts as hanging, and what does not."""
 
-import threading
-
-from agents.watchdog import ASSIGNED_S, FETCH_S, PROGRESS_S, LoopGuard, Progress, Watchdog
+from agents.watchdog import ASSIGNED_S, FETCH_S, PROGRESS_S, Progress, Watchdog
 
 
 def watch(dog: Watchdog, now_s: float, *, assigned=True, beat_s=None, **positions: tuple[int, int]) -> str:
@@ -50,29 +48,3 @@ def test_what_is_not_asked_about_for_a_while_starts_anew():
     assert watch(dog, 21.0, ledger=(5, 9)) == ""
     assert watch(dog, 50.0, ledger=(5, 9)) == ""
     assert watch(dog, 52.0, ledger=(5, 9)) != ""
-
-
-def test_a_loop_that_does_not_beat_is_ended_and_one_that_beats_is_not():
-    ended = threading.Event()
-    reasons = []
-
-    def end(reason: str) -> None:
-        reasons.append(reason)
-        ended.set()
-
-    guard = LoopGuard(end, naps_max=50, nap_s=0.002)
-    guard.start()
-    for _ in range(20):
-        guard.beat()
-        assert not ended.wait(0.01)
-    assert ended.wait(5)
-    assert "busy with one thing" in reasons[0]
-    guard.join(5)
-
-
-def test_a_stopped_guard_ends_nobody():
-    guard = LoopGuard(lambda reason: None, naps_max=1_000_000, nap_s=0.001)
-    guard.start()
-    guard.stop()
-    guard.join(5)
-    assert not guard.is_alive()
