@@ -41,9 +41,11 @@ def build_app(service: Service) -> Edge:
     app = _App(title="turnstile", version="1", description=_DESCRIPTION, docs_url=None, redoc_url=None)
     app.state.service = service
     purchase = Purchase(service, partial(_on_bug, service))
+    routers = [module.router for module in (orders, order_stream, fulfilment, skus, webhooks, health)]
     app.router.routes.append(Route(PURCHASE, purchase, methods=["POST"]))
-    for module in (orders, order_stream, fulfilment, skus, webhooks, health):
-        app.include_router(module.router)
+    for router in routers:
+        app.include_router(router)
+    app.state.routes = [*app.router.routes, *(route for router in routers for route in router.routes)]
     app.add_exception_handler(ProblemError, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
@@ -73,7 +75,7 @@ async def _on_http(request: Request, error: Exception) -> Response:
 
 def _methods(request: Request) -> set[str]:
     """Of all routes of this path: the router names those of the first one only."""
-    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    routes = [route for route in request.app.state.routes if isinstance(route, Route)]
     return {
         method
         for route in routes

@@ -6,15 +6,17 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
 
 import aiohttp
 
+from adapters.stand_in.urls import http_address
 from ops.broker import EmbeddedBroker
 from ops.broker_node import BrokerError
 from ops.group import members
 from ops.jars import Report
 from ops.partitions import wanted_partitions
-from ops.roster import HOST, Roster, Shape
+from ops.roster import HOST, STAND_IN, Roster, Shape
 from ops.supervisor import Event, Supervisor, backoff_s
 from ops.survey import survey
 from ops.topics_apply import Applied, apply
@@ -171,13 +173,14 @@ class Deployment:
         timeout = aiohttp.ClientTimeout(total=2)
         async with aiohttp.ClientSession(timeout=timeout) as session, KafkaLog(self.servers, CLIENT_ID) as log:
             gateways, agents, ledgers = list(roster.urls), list(roster.agents), list(roster.ledgers)
-            while gateways or agents or ledgers or None in map(self.supervisor.pid, self.supervisor.names):
+            while gateways or agents or ledgers or not await self._takes_payments():
                 gateways = [url for url in gateways if not await _is_ready(session, url)]
                 ledgers = [ledger for ledger in ledgers if await self._lagging(log, ledger)]
                 agents = [role for role in agents if not await self._serves(role)]
                 self._check_exits()
                 if time.monotonic() > end:
                     waiting = [*gateways, *agents, *(f"an owner of {ledger}" for ledger in ledgers)]
+                    waiting = waiting or [self.payments]
                     message = f"not ready after {READY_S:.0f} s: {', '.join(waiting)}"
                     raise DeploymentError(message + self._log_tails())
                 await asyncio.sleep(POLL_S)
@@ -189,6 +192,18 @@ class Deployment:
         """The agent's group has given it every partition."""
         group = await members(self.servers, self.settings.namespace, role)
         return len(frozenset().union(*group.values())) == self.partitions
+
+    async def _takes_payments(self) -> bool:
+        """Whether the stand-in answers, if there is one of ours."""
+        if STAND_IN not in self.supervisor.names:
+            return True
+        address = urlsplit(http_address(self.payments))
+        try:
+            _, writer = await asyncio.open_connection(address.hostname, address.port)
+        except OSError:
+            return False
+        writer.close()
+        return True
 
     def _check_exits(self) -> None:
         for name in self.supervisor.names:

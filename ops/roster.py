@@ -10,6 +10,7 @@ from streams.topics import Ledger
 HOST = "127.0.0.1"
 AGENTS: tuple[str, ...] = ("relay", "payment", "compensation", "confirmation")
 """Roles of which one runs: stateless, so a restart is all the standby that they need."""
+STAND_IN = "stand-in"
 IN_PROCESS = "stand-in://"
 """TURNSTILE_PAYMENTS of this scheme: the system runs the stand-in, with the behaviour in the query."""
 
@@ -68,7 +69,7 @@ class Roster:
             mine |= {"stand_in_webhook_url": f"{self.urls[0]}/v1/webhooks/stripe"} if ports else {}
             if behaviour := settings.payments.removeprefix(IN_PROCESS).removeprefix("?"):
                 mine["stand_in_behaviour"] = behaviour
-            self.programs.append(self._program("stand-in", ("adapters.stand_in",), 3, mine))
+            self.programs.append(self._program(STAND_IN, ("adapters.stand_in",), 3, mine))
 
     def _program(self, name: str, module: tuple[str, ...], rank: int, own: dict[str, object]) -> Program:
         return Program(name, python_module(*module), environment_with({**self._shared, **own}), rank)
