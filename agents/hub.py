@@ -124,7 +124,7 @@ class Hub(Service):
             self._run_clock(),
             self._watch(),
             self._ask_ends(),
-            collector.run(self._metrics.collected),
+            collector.run(self._metrics.collected, collector.TOO_MANY),
             self._snapshots.run(),
         )
         self._loops = [asyncio.ensure_future(self._guarded(loop)) for loop in loops]

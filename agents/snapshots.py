@@ -32,6 +32,8 @@ GIVEN_S = 120.0
 """For one that is given away: 1 to 2 s a million rows on an idle machine, and as long this standby falls behind."""
 NICE = 10
 """Of the process that writes: owners and gateways of this machine go first, already while it starts."""
+LEAVING_S = 5.0
+"""For that process to remove what it has not finished."""
 STANDBY_SHARE = 2
 """A standby does it after half as many decisions, so that an owner does not, who shares its data folder."""
 
@@ -163,16 +165,24 @@ class Snapshots:
 
 @asynccontextmanager
 async def _closing(process: "subprocess.Popen[bytes]") -> AsyncIterator[tuple[BinaryIO, BinaryIO]]:
-    """Its stdin and stdout. Leaving ends it if it still runs: a pipe that a thread waits at cannot be closed."""
+    """Its stdin and stdout. Leaving ends it, if it still runs: when its stdin ends, it clears up and goes."""
     pipes = cast(BinaryIO, process.stdin), cast(BinaryIO, process.stdout)
     try:
         yield pipes
     finally:
-        process.kill()
-        await asyncio.to_thread(process.wait)
-        for pipe in pipes:
-            with suppress(OSError):
-                pipe.close()
+        gone = asyncio.ensure_future(asyncio.to_thread(_see_off, process, *pipes))
+        try:
+            await asyncio.wait([gone], timeout=LEAVING_S)
+        finally:
+            process.kill()  # one that hangs, perhaps with a thread of ours at its pipes
+        await gone
+
+
+def _see_off(process: "subprocess.Popen[bytes]", pipe: BinaryIO, said: BinaryIO) -> None:
+    with suppress(OSError):
+        pipe.close()
+    process.wait()
+    said.close()
 
 
 async def _ended(process: "subprocess.Popen[bytes]") -> None:

@@ -100,9 +100,9 @@ def _scenario(name: str, options: argparse.Namespace) -> bool:
 
 def _unwritable(folder: Path) -> str:
     """Why results cannot be kept there, asked before an hour was measured; "" if they can."""
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        TemporaryFile(dir=folder).close()
+        TemporaryFile(dir=there).close()
     except OSError as error:
         return str(error)
     return ""

@@ -14,6 +14,7 @@ from ops.cli.session import gateway
 
 OK_BELOW = 300
 DONE = "CONFIRMED"
+PENDING = "PAYMENT_PENDING"
 
 
 def buy(
@@ -79,15 +80,25 @@ def _items(sku: str, quantity: int | None, lines: str) -> list[dict[str, Any]]:
 
 
 def _follow(client: GatewayClient, reply: Reply, *, echo: bool) -> str:
-    """The status that it ended in."""
-    status = ""
-    for event in client.follow(f"/v1/orders/{reply.body['order_id']}/events"):
+    """The status that it ended in; Complaint if it will not go on without another payment method."""
+    status, path = "", f"/v1/orders/{reply.body['order_id']}"
+    for event in client.follow(f"{path}/events"):
+        if event is None:
+            _complain_of_payment(client.expect("GET", path).body)
+            continue
         status = event["to"]
         if echo:
             typer.echo(describe(event))
         if status in SETTLED:
             break
     return status
+
+
+def _complain_of_payment(order: dict[str, Any]) -> None:
+    """A payment that failed changes no status: the units are held until there is another, or the time is over."""
+    if order["status"] == PENDING and order.get("reason"):
+        fix = f"`turnstile order pay {order['order_id']} --payment-method ...` before {order.get('expires_at', 'long')}"
+        raise Complaint(what=f"the payment failed: {order['reason']}", fix=fix)
 
 
 COMMANDS = {"": buy}

@@ -49,10 +49,11 @@ class GatewayClient:
         with self._asked(method, path, body, headers) as response:
             return Reply(response.status, {k.lower(): v for k, v in response.getheaders()}, _parse(response.read()))
 
-    def follow(self, path: str, last: str = "") -> Iterator[dict[str, Any]]:
+    def follow(self, path: str, last: str = "") -> Iterator[dict[str, Any] | None]:
         """The data of a stream's events behind `last` as they come, until no more will come; Complaint as `expect`.
 
-        A stream that ends before is asked for again from where it was (the gateway stopped, and another is there).
+        None: nothing came for a while. A stream that ends before is asked for again from where it was (the gateway
+        stopped, and another is there).
         """
         while True:
             with self._asked("GET", path, headers={"Last-Event-ID": last} if last else {}) as response:
@@ -62,8 +63,8 @@ class GatewayClient:
                     reply = Reply(response.status, {}, _parse(response.read()))
                     raise Complaint(what=explain(reply), fix=_FIXES.get(reply.status, ""))
                 for event in _events(response):
-                    last = event["id"]
-                    yield json.loads(event["data"])
+                    last = event.get("id", last)
+                    yield json.loads(event["data"]) if event else None
 
     @contextmanager
     def _asked(
@@ -103,11 +104,13 @@ def explain(reply: Reply) -> str:
 
 
 def _events(response: http.client.HTTPResponse) -> Iterator[dict[str, str]]:
-    """The fields of each event that has an id (HTML, section 9.2.6); comments keep the connection alive."""
+    """The fields of each event that has an id (HTML, section 9.2.6); none: a comment, which keeps the connection."""
     fields: dict[str, str] = {}
     for line in iter(response.readline, b""):
         name, _, value = line.decode().rstrip("\r\n").partition(": ")
-        if name:
+        if line.startswith(b":"):
+            yield {}
+        elif name:
             fields[name] = value
         elif "id" in fields:
             yield fields

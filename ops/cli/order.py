@@ -41,7 +41,8 @@ def show(
     if follow:
         shown = [] if json else body.get("history", [])
         for event in client.follow(f"{_path(order)}/events", str(shown[-1]["sequence"]) if shown else ""):
-            print_json(event) if json else typer.echo(describe(event))
+            if event is not None:
+                print_json(event) if json else typer.echo(describe(event))
 
 
 def list_(

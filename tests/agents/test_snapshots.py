@@ -52,6 +52,7 @@ def keeper(monkeypatch, program: str) -> list[subprocess.Popen]:
         return started[-1]
 
     monkeypatch.setattr(Snapshots, "_spawn", spawn)
+    monkeypatch.setattr(module, "LEAVING_S", 0.5)
     return started
 
 

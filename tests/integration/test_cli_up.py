@@ -178,6 +178,9 @@ async def journeys(system) -> None:
     assert (await system.json("order", "deliver", orders[1]))["status"] == "DELIVERED"
     await system.json("order", "return", orders[1], "--line", "1", "--quantity", "1", "--restock")
     await system.json("order", "cancel", orders[0])
+    declined = ("--payment-method", "pm_card_visa_chargeDeclined", "--wait")
+    code, _, err = await system.run("buy", "sticker-pack", "--customer", "mallory", *declined)
+    assert (code, "the payment failed: generic_decline" in err, "order pay" in err) == (1, True, True), err
     code, _, err = await system.run("order", "cancel", orders[1])
     assert (code, "409" in err) == (1, True), err
 

@@ -65,13 +65,12 @@ async def test_what_grew_old_before_it_became_garbage_is_collected_as_well(monke
 
 @pytest.mark.parametrize("at_once", [True, False])
 async def test_great_numbers_are_state_and_frozen_instead_of_looked_at(monkeypatch, at_once):
-    monkeypatch.setattr(collector, "TOO_MANY", 20_000)
     collector.begin()
     frozen = gc.get_freeze_count()
     state: list = []
     monkeypatch.setattr(collector, "EVERY_S", 0)
     took_s: list[float] = []
-    running = asyncio.create_task(collector.run(took_s.append))
+    running = asyncio.create_task(collector.run(took_s.append, 20_000))
     for _ in range(1 if at_once else 20):
         state += [[] for _ in range(40_000 if at_once else 2_000)]
         count = len(took_s)

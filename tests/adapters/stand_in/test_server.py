@@ -134,7 +134,7 @@ async def test_triggers_are_refused_where_they_make_no_sense(started):
     ("settings", "said"),
     [
         ({"stand_in_behaviour": "decline=1"}, "unknown field `decline`"),
-        ({"stand_in_port": "x"}, "stand_in_port"),
+        ({"stand_in_port": "x"}, "TURNSTILE_STAND_IN_PORT"),
         ({"stand_in_book": "."}, "its book: .*directory"),
     ],
 )
