@@ -84,10 +84,7 @@ class Deployment:
         `stop`.
         """
         keys.ensure(self.settings.data_dir)
-        if self.settings.broker == runfile.EMBEDDED:
-            self._check_alone()
-        for port in self.shape.ports:
-            free_port(port)  # said now, not when the broker has started
+        self._check_alone()
         if self.settings.broker == runfile.EMBEDDED:
             await self._start_broker()
         else:
@@ -118,10 +115,14 @@ class Deployment:
     # --- broker ---------------------------------------------------------------------------------------------------
 
     def _check_alone(self) -> None:
-        with contextlib.suppress(runfile.NoBrokerError):
-            run = runfile.read(self.settings.data_dir)
-            message = f"it is running already: process {run.pid}, broker {run.address}, in {self.settings.data_dir}"
-            raise DeploymentError(message)
+        """Said at once, not when the broker has started: another of these runs, or a port is taken."""
+        if self.settings.broker == runfile.EMBEDDED:
+            with contextlib.suppress(runfile.NoBrokerError):
+                run = runfile.read(self.settings.data_dir)
+                message = f"it is running already: process {run.pid}, broker {run.address}, in {self.settings.data_dir}"
+                raise DeploymentError(message)
+        for port in self.shape.ports:
+            free_port(port)
 
     async def _start_broker(self) -> None:
         broker = EmbeddedBroker(

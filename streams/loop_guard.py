@@ -22,7 +22,7 @@ class LoopGuard(threading.Thread):
         super().__init__(name="loop-guard", daemon=True)
         self._end = end
         self._naps_max = naps_max
-        self._nap_s = nap_s
+        self.nap_s = nap_s
         self._beat = 0
         self._over = threading.Event()
 
@@ -38,17 +38,17 @@ class LoopGuard(threading.Thread):
         """Count naps without a beat."""
         naps, seen = 0, self._beat
         while not self._over.is_set():
-            time.sleep(self._nap_s)
+            time.sleep(self.nap_s)
             naps, seen = (naps + 1, seen) if seen == self._beat else (0, self._beat)
             if naps >= self._naps_max:
-                self._end(f"the event loop has been busy with one thing for {naps * self._nap_s:.0f} s")
+                self._end(f"the event loop has been busy with one thing for {naps * self.nap_s:.0f} s")
                 return
 
 
 @asynccontextmanager
 async def guarded(guard: LoopGuard) -> AsyncIterator[None]:
-    """Let it watch the loop that this runs in."""
-    beating = asyncio.create_task(pulse.run(lambda _: guard.beat()))
+    """Let it watch the loop that this runs in: a beat a nap."""
+    beating = asyncio.create_task(pulse.run(lambda _: guard.beat(), guard.nap_s))
     guard.start()
     try:
         yield

@@ -22,7 +22,7 @@ class Standstill:
         self.on = False
         self._src = -1
         self._published = -1
-        self._heard = 0
+        self._overheard = 0
         """One past the newest record of whatever kind."""
         self._end = 0
         """One past the newest record of the owner in office, and when it came."""
@@ -47,7 +47,7 @@ class Standstill:
     def overhear(self, offset: int, value: bytes) -> None:
         """A record that will be folded later. One that may hand the partition to somebody is not left lying."""
         accepted = self._machine.accepted
-        self._heard = offset + 1
+        self._overheard = offset + 1
         try:
             record = decode_ledger(value)
             if record.kind == CLAIM:
@@ -72,7 +72,7 @@ class Standstill:
     def read_to(self) -> int:
         """One past what this worker has read of the ledger: folded or, while it stands still, overheard."""
         folded = self._machine.ledger_next
-        return max(folded, self._heard) if self.on else folded
+        return max(folded, self._overheard) if self.on else folded
 
     @property
     def src(self) -> int:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from domain.orders import SETTLED
+from domain.orders import SETTLED, Public
 from ops.cli.complaint import Complaint
 from ops.cli.gateway_client import GatewayClient, Reply, explain
 from ops.cli.order import describe
@@ -14,7 +14,6 @@ from ops.cli.session import gateway
 
 OK_BELOW = 300
 DONE = "CONFIRMED"
-PENDING = "PAYMENT_PENDING"
 
 
 def buy(
@@ -96,7 +95,7 @@ def _follow(client: GatewayClient, reply: Reply, *, echo: bool) -> str:
 
 def _complain_of_payment(order: dict[str, Any]) -> None:
     """A payment that failed changes no status: the units are held until there is another, or the time is over."""
-    if order["status"] == PENDING and order.get("reason"):
+    if order["status"] == Public.PAYMENT_PENDING and order.get("reason"):
         fix = f"`turnstile order pay {order['order_id']} --payment-method ...` before {order.get('expires_at', 'long')}"
         raise Complaint(what=f"the payment failed: {order['reason']}", fix=fix)
 

@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 
 from adapters.sql.customer_keys import CustomerKeys
-from adapters.sql.database import Database, SchemaError, SqlAwayError
+from adapters.sql.database import SchemaError, SqlAwayError
 from domain.ids import customer_hash
-from ops.cli.complaint import Complaint
+from ops.cli.database import database_of
 from ops.cli.output import Json, print_json
 from ops.cli.session import explained, settings_of
 from streams import keys
@@ -27,10 +27,7 @@ def erase(
     settings = settings_of(ctx)
     with explained(_FIXES):
         customer = customer_hash(keys.load(settings.data_dir).customer, name).hex()
-        try:
-            database = Database(settings.sql_url)
-        except ValueError as error:
-            raise Complaint(what=str(error)) from error
+        database = database_of(settings)
         erased = CustomerKeys(database).erase(customer)
         database.close()
     if json:

@@ -3,9 +3,9 @@
 import typer
 from rich.console import Console
 
-from adapters.sql.database import Database, SchemaError, SqlAwayError
+from adapters.sql.database import SchemaError, SqlAwayError
 from ops.audit.log_source import kafka_source
-from ops.cli.complaint import Complaint
+from ops.cli.database import database_of
 from ops.cli.output import Json, print_json
 from ops.cli.session import explained, run, servers_of, settings_of
 from ops.sql_rebuild import Rebuild, RebuildError
@@ -27,10 +27,7 @@ def rebuild(ctx: typer.Context, json: Json = False) -> None:
     """
     settings = settings_of(ctx)
     servers, topics = servers_of(settings), named(settings.namespace)
-    try:
-        database = Database(settings.sql_url)
-    except ValueError as error:
-        raise Complaint(what=str(error)) from error
+    database = database_of(settings)
     with explained(_FIXES), Console(stderr=True).status("reading the ledgers ..."):
         log_id, ends = run(_look(servers, topics))
         with kafka_source(servers, topics) as source:

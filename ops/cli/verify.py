@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from adapters.sql.database import Database, SchemaError, SqlAwayError
+from adapters.sql.database import SchemaError, SqlAwayError
 from adapters.stand_in.charges import read, read_lines
 from adapters.stand_in.urls import OVER_HTTP
 from ops import evidence, gateways_file, ledger_file
@@ -20,6 +20,7 @@ from ops.audit.source import Source
 from ops.audit.table import print_report
 from ops.audit.verify import audit
 from ops.cli.complaint import Complaint
+from ops.cli.database import database_of
 from ops.cli.output import Json, print_json
 from ops.cli.session import explained, servers_of, settings_of
 from ops.cli.stand_in_client import StandInClient
@@ -89,10 +90,7 @@ def _records(settings: Shared, file: Path | None, *, sql: bool) -> Records | Non
     default = settings.data_dir / "turnstile.db"
     if not settings.sql and not default.exists():
         return None
-    try:
-        database = Database(settings.sql_url)
-    except ValueError as error:
-        raise Complaint(what=str(error)) from error
+    database = database_of(settings)
     try:
         return evidence.records(database, named(settings.namespace).order_events.name)
     except (SqlAwayError, SchemaError) as error:
