@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 from agents import snapshots as module
 from agents.restoring import Archive
 from agents.snapshots import Snapshots
+from streams import pulse
 from streams.effects import Role
 from streams.logs import Log
 from streams.machine import Member
@@ -96,7 +97,10 @@ async def test_a_stop_in_the_middle_holds_nobody_up(standby, monkeypatch):
     snapshots, _ = standby
     started = keeper(monkeypatch, NEVER_READY)
     monkeypatch.setattr(module, "LOOK_S", 0.01)
+    monkeypatch.setattr(module, "LEAVING_S", 2.0)
     running = asyncio.create_task(snapshots.run())
+    late_s: list[float] = []
+    beating = asyncio.create_task(pulse.run(late_s.append))
     async with asyncio.timeout(20):
         while not started:
             await asyncio.sleep(0.01)
@@ -104,4 +108,6 @@ async def test_a_stop_in_the_middle_holds_nobody_up(standby, monkeypatch):
     began_s = time.monotonic()
     await asyncio.wait([running])
     assert time.monotonic() - began_s < 5
+    assert max(late_s) < 1.5  # the loop went on meanwhile
+    beating.cancel()
     assert started[0].returncode == -signal.SIGKILL

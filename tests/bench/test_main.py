@@ -86,7 +86,7 @@ def test_compare_prints_ratios_of_two_kept_runs(known, tmp_path, capsys):
     ("arguments", "said"),
     [
         (["nonsense"], "no scenario is called 'nonsense': hot-sku"),
-        (["compare", "a"], "b"),
+        (["compare", "a"], "required: b"),
         (["--rounds", "many"], "--rounds"),
         (["--rounds", "-1"], "1 or more"),
         (["flat", "--results", __file__], "--results: "),

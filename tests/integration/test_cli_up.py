@@ -28,8 +28,9 @@ RUNNING = 8 + len(AGENTS)
 class System:
     """One `turnstile up` in a data folder of its own."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, **settings: object) -> None:
         self.data_dir = data_dir
+        self._settings = settings
         self.out = data_dir.parent / "up.out"
         self.port = two_free_ports()
         argv = ("up", "--port", str(self.port), "--partitions", "4")
@@ -77,7 +78,7 @@ class System:
         return len(children) == RUNNING and pid not in children
 
     def _environment(self) -> dict[str, str]:
-        return environment_with({"data_dir": self.data_dir})
+        return environment_with({"data_dir": self.data_dir, **self._settings})
 
     @staticmethod
     def _argv(arguments: tuple[str, ...]) -> tuple[str, ...]:
@@ -266,3 +267,13 @@ async def test_kill_9_of_up_leaves_no_orphan_and_the_next_up_goes_on_and_restart
 
 def alive(pid: int) -> bool:
     return parent(pid) != 0
+
+
+def test_without_its_stand_in_it_does_not_say_that_it_is_up(tmp_path):
+    (tmp_path / "data").mkdir()
+    system = System(tmp_path / "data", stand_in_behaviour="decline=1")
+    assert system.process.wait(UP_S) == 1
+    said = system.out.read_text()
+    assert "turnstile is up" not in said
+    assert "stand-in has ended 3 times" in said
+    assert "TURNSTILE_STAND_IN_BEHAVIOUR" in said

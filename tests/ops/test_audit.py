@@ -21,7 +21,7 @@ from ops.audit.report import Answer, Moment
 from ops.audit.source import MemorySource, SourceError, Stream
 from ops.audit.table import print_report
 from ops.audit.verify import audit
-from ops.audit.violations import Kind
+from ops.audit.violations import Kind, Violation
 from streams.memory_log import MemoryLog
 from streams.protocol import Tick
 from streams.topics import CATALOGUE
@@ -318,6 +318,20 @@ def test_a_log_without_topics_or_genesis_is_a_clear_error_and_its_clients_are_st
     with pytest.raises(SourceError, match=r"no partition|turnstile topics apply"), LogSource(log, CATALOGUE):
         pass
     assert stopped
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (
+            Violation(Kind.CHAIN, 2, 7, 5, 1, "it broke"),
+            "chain: partition 2, ledger offset 7, src 5, index 1: it broke",
+        ),
+        (Violation(Kind.UNPAID, -1, -1, -1, -1, "order o1"), "unpaid: order o1"),
+    ],
+)
+def test_a_finding_says_where_it_is_if_it_has_a_place(found, said):
+    assert str(found) == said
 
 
 def printed(log: HonestLog, ledger=None) -> str:

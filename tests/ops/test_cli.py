@@ -269,6 +269,11 @@ def test_columns_align_and_numbers_stand_to_the_right(capsys):
     assert capsys.readouterr().out.splitlines() == ["name       units", "a              5", "long-name   1000"]
 
 
+def test_a_field_of_several_values_is_a_list_of_them(capsys):
+    print_fields({"sku": {"sku": "a", "held": 3}, "as_of": "now"})
+    assert capsys.readouterr().out.splitlines() == ["sku    sku a, held 3", "as of  now"]
+
+
 def test_no_rows_are_headings_alone(capsys):
     print_columns(("name", "units"), [])
     print_fields({})

@@ -119,6 +119,12 @@ def test_a_stream_is_read_and_gone_on_with_until_nothing_comes(gateway, client):
     assert [headers.get("Last-Event-ID") for _, _, headers, _ in gateway.asked] == [None, "2"]
 
 
+def test_a_stream_is_asked_for_from_behind_what_was_seen(gateway, client):
+    gateway.status, gateway.body = 204, b""
+    assert [*client.follow("/v1/orders/x/events", "7")] == []
+    assert [headers["Last-Event-ID"] for _, _, headers, _ in gateway.asked] == ["7"]
+
+
 def test_a_stream_that_is_refused_is_complained_about(gateway, client):
     gateway.status, gateway.body = 404, b'{"title": "No such thing here"}'
     with pytest.raises(Complaint, match="No such thing here"):
