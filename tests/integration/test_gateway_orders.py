@@ -98,8 +98,8 @@ async def test_an_order_of_several_lines_is_followed_from_click_to_parcel(shop, 
         assert (reply.body["amount"], reply.body["currency"]) == (4 * PRICE, "EUR")
         assert reply.body["receipt"] == reply.headers["Turnstile-Appended"]
         place = reply.headers["Location"]
+        pending = await until(there, place, "PAYMENT_PENDING")  # until its news are there, the other one says 404
         following = asyncio.create_task(there.stream(f"{place}/events", customer="ann", until="DELIVERED"))
-        pending = await until(there, place, "PAYMENT_PENDING")
         assert pending.body["payment"] == {"state": "authorising", "attempt": 1, "captured": 0, "refunded": 0}
         await agents.go_on(Ask.AUTHORISE)
         await until(here, place, "CONFIRMED")
